@@ -1,0 +1,146 @@
+/**
+ * What a driver must be. A driver knows its cloud or hosts; it never sees requests, locks or the store.
+ * `src/fake/` is the smallest complete example, and one contract test runs every driver.
+ */
+import type { Clock } from '../clock.ts';
+import type { PoolConfig, PoolLabel, ProviderConfig } from '../config/config.ts';
+import type { Logger } from '../log.ts';
+import type { Resources } from '../model/resources.ts';
+
+export interface Driver {
+  /** The value of `driver:` in the configuration. */
+  readonly name: string;
+  /** Other accepted spellings: `runC` for `runc`. */
+  readonly aliases?: readonly string[];
+  /** JSON Schema of its provider section, without the options that all providers share. */
+  readonly schema: object;
+  /**
+   * Checks that the schema cannot express, on the validated section. Calls `report` for each mistake with the path
+   * inside the provider (`pools[0].labels[1].path`), what was expected and what was found.
+   */
+  check?(section: ProviderConfig, report: ReportProblem): void;
+  /** Opens a provider; returns at once and connects in the background. */
+  open(config: ProviderConfig, deps: DriverDeps): Provider;
+}
+
+export type ReportProblem = (path: string, expected: string, found: string) => void;
+
+export interface DriverDeps {
+  log: Logger;
+  clock: Clock;
+  /** Tells the launcher that health, quota or inventory changed and waiting requests may go on. */
+  onChange: () => void;
+}
+
+/** What to launch: everything a driver needs, nothing of the request itself but its id for names and metadata. */
+export interface LaunchSpec {
+  nodeId: string;
+  requestId: string;
+  /** Counts from 1; a driver may put it into the external id. */
+  attempt: number;
+  pool: PoolConfig;
+  label: PoolLabel;
+  /** All nodes of a request share it, where the provider has zones. */
+  zone?: string;
+  tenantName: string | null;
+}
+
+/** A reachable machine: the fields of a node record that the driver knows. */
+export interface Instance {
+  externalId: string;
+  hostname?: string;
+  interfaceIp?: string;
+  publicIpv4?: string;
+  privateIpv4?: string;
+  publicIpv6?: string;
+  connectionType?: string;
+  connectionPort?: number;
+  username?: string;
+  hostKeys?: readonly string[];
+  pythonPath?: string;
+  shellType?: string;
+  imageId?: string;
+  cloud?: string;
+  region?: string;
+  az?: string;
+  hostId?: string;
+  driverData?: unknown;
+}
+
+export interface LaunchContext {
+  /** Aborted when the launch is no longer wanted or its time is over. */
+  signal: AbortSignal;
+  log: Logger;
+  /**
+   * To be called, and awaited, before anything is made: what exists under this id is then found and removed even if
+   * this process dies in the next moment.
+   */
+  onExternalId(externalId: string): Promise<void>;
+}
+
+/** Something found in the provider that carries our mark. */
+export interface FoundInstance {
+  externalId: string;
+  /** From its metadata. */
+  nodeId: string;
+  pool?: string;
+  /** False: it exists but does not run any more (died, rebooted host). Undefined: not known. */
+  running?: boolean;
+}
+
+/** Why a label cannot be served now. `temporary`: may pass by itself, so the request waits for a while. */
+export interface Unready {
+  reason: string;
+  temporary: boolean;
+}
+
+/** A machine that is not made but registered: one slot of a static host. */
+export interface StaticSlot {
+  /** Stable identity of the slot inside the provider: host, user, port, number. */
+  key: string;
+  pool: PoolConfig;
+  labels: readonly string[];
+  slot: number;
+}
+
+export interface Provider {
+  /**
+   * Makes one reachable instance. On failure it has removed what it made, then throws LaunchError, QuotaError (no room:
+   * the pool pauses) or HostError. Missing for drivers that only register machines.
+   */
+  launch?(spec: LaunchSpec, context: LaunchContext): Promise<Instance>;
+
+  /** Removes an instance and everything belonging to it, whatever is left of it. Already gone is success. */
+  destroy(externalId: string, signal: AbortSignal): Promise<void>;
+
+  /** Every instance that carries this provider's mark. */
+  list(signal: AbortSignal): Promise<FoundInstance[]>;
+
+  /** What the provider itself allows in total; unlimited where a key is missing. */
+  quota(): Promise<Resources>;
+
+  /** What one node of the label takes. */
+  cost(pool: PoolConfig, label: PoolLabel): Resources;
+
+  /** Why the label cannot be served in this pool now; undefined when it can. */
+  unready(pool: PoolConfig, label: PoolLabel): Unready | undefined;
+
+  /** Is a ready node still there? Returns why it is not. Asked before a job gets the node. */
+  checkAlive?(externalId: string, signal: AbortSignal): Promise<string | undefined>;
+
+  /** Zones from which one is drawn per request; empty when the provider has none. */
+  zones?(pool: PoolConfig): readonly string[];
+
+  /** Registered machines instead of launched ones. */
+  inventory?: Inventory;
+
+  /** Releases connections, after the work in flight; `signal` ends the waiting. */
+  close(signal: AbortSignal): Promise<void>;
+}
+
+export interface Inventory {
+  /** All slots that should have a node record, whether their host answers or not. */
+  slots(): readonly StaticSlot[];
+  /** Reads the host's keys and addresses; throws HostError when it does not answer or its key is not the given one. */
+  inspect(slot: StaticSlot, signal: AbortSignal): Promise<Instance>;
+}

@@ -1,0 +1,138 @@
+/**
+ * The state store: what launchers, builders and commands know in common. Two implementations (embedded, ZooKeeper) and
+ * one contract, which `test/integration/store/contract.ts` checks over both.
+ *
+ * The contract, beyond the method comments:
+ * - Order: the operations issued by one store object are applied in the order of their calls, also when the caller does
+ *   not wait in between. One that fails does not hold up the ones behind it.
+ * - Durability: a resolved promise means that the change survives `kill -9` and power loss.
+ * - Own writes: when an operation resolves, every open view of the same store object shows it already.
+ * - Locks and ephemeral records belong to the session of the store object; they vanish when its process dies.
+ */
+import type { Component } from '../model/component.ts';
+import type { DecisionRecord } from '../model/decision.ts';
+import type { Drain } from '../model/drain.ts';
+import type { Node } from '../model/node.ts';
+import type { PoolStatus } from '../model/pool-status.ts';
+import type { NodeRequest } from '../model/request.ts';
+
+export interface Store {
+  readonly nodes: Collection<Node>;
+  readonly requests: Collection<NodeRequest>;
+  readonly components: Collection<Component>;
+  /** Ours alone; other programs on the same state ignore them. */
+  readonly pools: Collection<PoolStatus>;
+  readonly decisions: Collection<DecisionRecord>;
+  readonly drains: Collection<Drain>;
+
+  /** `lost`: all locks and ephemeral records of this store object are gone; drop the work that depended on them. */
+  readonly session: Session;
+
+  /** Releases locks and ephemeral records, ends views, closes files and connections. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+export type SessionState = 'connected' | 'suspended' | 'lost';
+
+export interface Session {
+  readonly state: SessionState;
+  /** Calls on every change of state; returns a function that ends this. */
+  onChange(listener: (state: SessionState) => void): () => void;
+}
+
+/** A record as read: immutable, never changed in place. */
+export interface Entry<T> {
+  readonly id: string;
+  readonly value: T;
+  /** Grows with each write of the record; not with locking. */
+  readonly version: number;
+  /** Somebody holds or waits for its lock. A hint: true may be over already, and may be kept for nodes only. */
+  readonly locked: boolean;
+  /** Milliseconds since 1970, by the store's clock. */
+  readonly createdMs: number;
+  readonly modifiedMs: number;
+}
+
+/** A record whose stored text cannot be read (zero bytes, foreign data); ids only, so that it can be removed. */
+export interface Unreadable {
+  readonly id: string;
+  readonly reason: string;
+  readonly locked: boolean;
+}
+
+export interface CreateOptions {
+  /** The whole id. Without it the store numbers the records: 10 digits, never used twice. */
+  id?: string;
+  /** Put before the number: `'200-'` → `200-0000000017`. */
+  prefix?: string;
+  /** The record lives as long as the session of its creator. */
+  ephemeral?: boolean;
+}
+
+export interface LockOptions {
+  /** How long to wait for the lock; 0 (the default) gives up at once. */
+  waitMs?: number;
+  /** Ends the wait; the promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+export interface Collection<T> {
+  readonly name: string;
+
+  get(id: string): Promise<Entry<T> | undefined>;
+
+  /** Every readable record, ordered by id. */
+  list(): Promise<Entry<T>[]>;
+
+  /** The records that `list` leaves out because they cannot be read. */
+  listUnreadable(): Promise<Unreadable[]>;
+
+  /** Throws StoreError when a record with the given id exists. */
+  create(value: T, options?: CreateOptions): Promise<Entry<T>>;
+
+  /** Creates a record and takes its lock before anybody else can. */
+  createLocked(value: T, options?: CreateOptions): Promise<Held<T>>;
+
+  /**
+   * Reads, changes and writes in one step; `change` may be called again on a fresh value if another writer was faster,
+   * so it must be pure. Returning undefined leaves the record as it is. Throws NotFoundError.
+   * An entry instead of an id saves the read where the store is remote.
+   */
+  update(target: string | Entry<T>, change: (value: T) => T | undefined): Promise<Entry<T>>;
+
+  /** Removes the record and everything below it, locks included. Already gone is fine. */
+  remove(id: string): Promise<void>;
+
+  /**
+   * Takes the record's lock and reads the record under it. Undefined: somebody else has it (after `waitMs`).
+   * Throws NotFoundError, without leaving a trace, when the record does not exist.
+   */
+  lock(id: string, options?: LockOptions): Promise<Held<T> | undefined>;
+
+  /**
+   * A copy that is kept current. Resolves when it is complete; `onChange` is called for every record it starts with and
+   * then for every change, after `entries` shows it. A change by another process arrives within 50 ms.
+   */
+  watch(onChange?: (change: Change<T>) => void): Promise<View<T>>;
+}
+
+/** `entry` absent: removed (or unreadable now). `previous` absent: new. Neither is ever both. */
+export interface Change<T> {
+  readonly id: string;
+  readonly entry: Entry<T> | undefined;
+  readonly previous: Entry<T> | undefined;
+}
+
+export interface View<T> {
+  readonly entries: ReadonlyMap<string, Entry<T>>;
+  close(): void;
+}
+
+/** A lock and the record as read under it. */
+export interface Held<T> {
+  readonly entry: Entry<T>;
+  /** Aborted with a LockLostError when the lock is gone without having been released. */
+  readonly lost: AbortSignal;
+  /** Gives the lock back. Safe to call twice, and after the record was removed. */
+  release(): Promise<void>;
+}

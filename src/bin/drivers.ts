@@ -1,0 +1,8 @@
+/** Every driver that a configuration may name. */
+import type { Driver } from '../driver/driver.ts';
+import { createFakeDriver } from '../fake/driver.ts';
+
+/** One set a process: the fake driver keeps its instances in it. */
+export function createDrivers(): Driver[] {
+  return [createFakeDriver()];
+}

@@ -1,0 +1,77 @@
+/**
+ * Builds `dist/`: one file per command in `dist/bin/`, code they share in `dist/chunks/`, text files in
+ * `dist/assets/`. Dependencies are bundled, because hundreds of small modules would dominate the start-up time of a
+ * command; only lmdb stays outside, it loads a native part from its own package.
+ *
+ * The new tree replaces the old one by renaming, so a failed build leaves the last good one in place.
+ */
+import { chmod, cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { build } from 'esbuild';
+
+process.chdir(new URL('..', import.meta.url).pathname);
+const startedAt = performance.now();
+const fresh = `dist.new-${process.pid}`;
+const stale = `dist.old-${process.pid}`;
+
+try {
+  const commands = await findCommands();
+  await bundle(commands);
+  await copyAssets();
+  await swapIn();
+  console.log(`built ${commands.join(', ')} in ${Math.round(performance.now() - startedAt)} ms`);
+} finally {
+  await rm(fresh, { recursive: true, force: true });
+  await rm(stale, { recursive: true, force: true });
+}
+
+/** `nodepool`, `nodepool-launcher`, ...; other files in `src/bin/` are parts of these. */
+async function findCommands(): Promise<string[]> {
+  const names = await readdir('src/bin');
+  return names.flatMap((name) => /^(nodepool(?:-[a-z]+)?)\.ts$/.exec(name)?.[1] ?? []);
+}
+
+async function bundle(commands: string[]): Promise<void> {
+  await build({
+    entryPoints: commands.map((command) => `src/bin/${command}.ts`),
+    outdir: fresh,
+    outbase: 'src',
+    bundle: true,
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    // cpu-features and *.node are optional accelerators of ssh2, not installed here: it uses node:crypto.
+    external: ['lmdb', 'cpu-features', '*.node'],
+    // CommonJS packages inside the bundle still use require() for Node.js built-ins, and __dirname.
+    banner: {
+      js: [
+        "import { createRequire as createBundleRequire } from 'node:module';",
+        'const require = createBundleRequire(import.meta.url);',
+        'const __dirname = import.meta.dirname;',
+      ].join('\n'),
+    },
+    logLevel: 'warning',
+  });
+  for (const command of commands) await makeExecutable(`${fresh}/bin/${command}.js`);
+}
+
+async function makeExecutable(path: string): Promise<void> {
+  const code = await readFile(path, 'utf8');
+  if (!code.startsWith('#!')) await writeFile(path, `#!/usr/bin/env node\n${code}`);
+  await chmod(path, 0o755);
+}
+
+/** See `src/asset.ts`, which finds them again. */
+async function copyAssets(): Promise<void> {
+  for (const path of await readdir('src', { recursive: true })) {
+    if (/\.(sh|py|json)$/.test(path)) await cp(`src/${path}`, `${fresh}/assets/${path}`);
+  }
+}
+
+async function swapIn(): Promise<void> {
+  await rename('dist', stale).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  await rename(fresh, 'dist');
+}

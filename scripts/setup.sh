@@ -1,0 +1,118 @@
+#!/bin/sh
+# Makes this machine able to run a script of package.json: Node.js, system packages, npm packages.
+# Usage: scripts/setup.sh [run] [test]     without a group: Node.js and npm packages only
+# Says what it installs, is silent when nothing is missing. Leaves services stopped.
+set -eu
+cd "$(dirname "$0")/.."
+
+# group, command that proves it, then the package for apt, dnf, zypper and apk
+packages() {
+  cat <<'END'
+run  runc           runc              runc              runc              runc
+run  ssh            openssh-client    openssh-clients   openssh-clients   openssh-client
+run  sshd           openssh-server    openssh-server    openssh-server    openssh-server
+run  mount          mount             util-linux        util-linux        mount
+test ip             iproute2          iproute           iproute2          iproute2
+test iptables       iptables          iptables-nft      iptables          iptables
+test mmdebstrap     mmdebstrap        mmdebstrap        mmdebstrap        mmdebstrap
+test systemd-nspawn systemd-container systemd-container systemd-container systemd-container
+test flock          util-linux        util-linux        util-linux        flock
+test pgrep          procps            procps-ng         procps            procps
+test rsync          rsync             rsync             rsync             rsync
+test sudo           sudo              sudo              sudo              sudo
+test python3        python3           python3           python3           python3
+END
+}
+
+say() { echo "setup: $*" >&2; }
+fail() { say "$*"; exit 1; }
+
+main() {
+  check_node
+  install_system_packages "$@"
+  install_npm_packages
+}
+
+check_node() {
+  advice='install it from https://nodejs.org or with a version manager, then run this again'
+  found=$(node --version 2>/dev/null) || fail "Node.js 20.18.1 or newer is needed, found none; $advice"
+  oldest=$(printf '%s\n' v20.18.1 "$found" | sort -V | head -n 1)
+  [ "$oldest" = v20.18.1 ] || fail "Node.js 20.18.1 or newer is needed, found $found; $advice"
+}
+
+install_system_packages() {
+  # sshd and iptables live where a plain user's PATH does not look
+  PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+  missing=$(missing_packages "$@")
+  [ -n "$missing" ] || return 0
+  if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    apt_install $missing
+  else
+    advise "$@"
+  fi
+}
+
+# The missing packages of the given groups in one column of the table: apt by default.
+missing_packages() {
+  packages | while read -r group command apt dnf zypper apk; do
+    case " $* " in *" $group "*) ;; *) continue ;; esac
+    command -v "$command" >/dev/null || eval "echo \$${column:-apt}"
+  done | sort -u | tr '\n' ' '
+}
+
+apt_install() {
+  say "installing Debian packages: $*"
+  had_sshd=$(command -v sshd || true)
+  log=$(mktemp)
+  keep_services_stopped
+  try_apt_install "$@" || {
+    say 'refreshing the package lists'
+    apt-get -qq update >>"$log" 2>&1 || true
+    try_apt_install "$@"
+  } || {
+    tail -n 15 "$log" >&2
+    fail "apt-get could not install $*; the whole output is in $log"
+  }
+  rm -f "$log"
+  if [ -z "$had_sshd" ] && command -v systemctl >/dev/null; then
+    systemctl --quiet disable ssh.service ssh.socket >/dev/null 2>&1 || true
+    say 'only the sshd program is needed: its service stays off (systemctl enable --now ssh turns it on)'
+  fi
+}
+
+try_apt_install() {
+  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >>"$log" 2>&1 </dev/null
+}
+
+# Packages ask this program before they start a service. An administrator's own answer stays.
+keep_services_stopped() {
+  policy=/usr/sbin/policy-rc.d
+  [ ! -e "$policy" ] || return 0
+  trap 'rm -f "$policy"' EXIT
+  trap 'exit 1' INT TERM
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+}
+
+advise() {
+  if command -v apt-get >/dev/null; then column=apt install='apt-get install --no-install-recommends'
+  elif command -v dnf >/dev/null; then column=dnf install='dnf install'
+  elif command -v zypper >/dev/null; then column=zypper install='zypper install'
+  elif command -v apk >/dev/null; then column=apk install='apk add'
+  else column=apt install='the counterparts of these Debian packages:'
+  fi
+  say 'some programs are missing; as root, install them and run this again:'
+  say "  $install $(missing_packages "$@")"
+  exit 1
+}
+
+install_npm_packages() {
+  installed=node_modules/.package-lock.json
+  if [ -e "$installed" ] && ! [ package-lock.json -nt "$installed" ]; then return 0; fi
+  say 'installing npm packages (npm ci)'
+  npm ci --loglevel=error >&2
+  touch "$installed"
+  node_modules/.bin/tap build # otherwise the first test run does it, once per process
+}
+
+main "$@"

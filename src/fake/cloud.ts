@@ -58,34 +58,35 @@ export function createMemoryCloud(): Cloud {
 export function createFileCloud(directory: string, provider: string): Cloud {
   mkdirSync(directory, { recursive: true });
   const prefix = `${encodeURIComponent(provider)}:`;
-  const fileOf = (externalId: string) => join(directory, prefix + encodeURIComponent(externalId));
+  const nameOf = (externalId: string) => prefix + encodeURIComponent(externalId);
+  const fileOf = (externalId: string) => join(directory, nameOf(externalId));
 
   const read = (names: string[]) => names.flatMap((name) => readInstance(join(directory, name)) ?? []);
-  const named = (start: string) => readdirSync(directory).filter((name) => name.startsWith(start));
+  const made = () => readdirSync(directory).filter((name) => name.startsWith(prefix));
+
+  /** Of the others, claims included. Claims are listed first: one that becomes an instance meanwhile is seen twice. */
+  const usedBeside = (externalId: string) => {
+    const others = new Map(
+      read([...liveClaims(directory, prefix), ...made()]).map((other) => [other.externalId, other.cost]),
+    );
+    others.delete(externalId);
+    return [...others.values()].reduce(addResources, NO_RESOURCES);
+  };
 
   return {
     create(instance, quota) {
-      const file = fileOf(instance.externalId);
-      const claim = join(
-        directory,
-        `.claim-${process.pid}-${prefix}${encodeURIComponent(instance.externalId)}`,
-      );
-      writeFileSync(claim, JSON.stringify(instance));
+      const claim = join(directory, `.claim-${process.pid}-${nameOf(instance.externalId)}`);
       try {
-        dropStaleClaims(directory, named('.claim-'));
-        const claims = named('.claim-').filter((name) => name.includes(`-${prefix}`));
-        const used = read([...named(prefix), ...claims])
-          .filter(({ externalId }) => externalId !== instance.externalId)
-          .reduce((sum, other) => addResources(sum, other.cost), NO_RESOURCES);
-        checkQuota(quota, used, instance.cost);
-        renameSync(claim, file);
+        writeFileSync(claim, JSON.stringify(instance));
+        if (Object.keys(quota).length > 0) checkQuota(quota, usedBeside(instance.externalId), instance.cost);
+        renameSync(claim, fileOf(instance.externalId));
       } finally {
         rmSync(claim, { force: true });
       }
     },
     get: (externalId) => readInstance(fileOf(externalId)),
     remove: (externalId) => rmSync(fileOf(externalId), { force: true }),
-    list: () => read(named(prefix)),
+    list: () => read(made()),
   };
 }
 
@@ -108,12 +109,15 @@ function readInstance(file: string): FakeInstance | undefined {
   }
 }
 
-/** A killed process's claim never became an instance and must not count. */
-function dropStaleClaims(directory: string, claims: string[]): void {
-  for (const name of claims) {
-    const pid = Number(/^\.claim-(\d+)-/.exec(name)?.[1]);
-    if (!isAlive(pid)) rmSync(join(directory, name), { force: true });
-  }
+/** Claims on this provider by processes that live. A killed one's claim never became an instance: removed. */
+function liveClaims(directory: string, prefix: string): string[] {
+  return readdirSync(directory).filter((name) => {
+    const [, pid, claimed] = /^\.claim-(\d+)-(.*)$/.exec(name) ?? [];
+    if (claimed?.startsWith(prefix) !== true) return false;
+    if (isAlive(Number(pid))) return true;
+    rmSync(join(directory, name), { force: true });
+    return false;
+  });
 }
 
 function isAlive(pid: number): boolean {

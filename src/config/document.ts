@@ -1,0 +1,136 @@
+/** A parsed YAML file: its plain value, and for every path in it the line and the words that describe what is there. */
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  parseDocument,
+  type Document as YamlDocument,
+  type Node,
+} from 'yaml';
+import type { Problem } from '../errors.ts';
+import { convert, type Converted } from './convert.ts';
+import { insertedIn, unsetVariable, type Source } from './source.ts';
+import { SYNTAX_WORDS } from './syntax-words.ts';
+import { formatPath, kindOf, quote, type Path } from './words.ts';
+import { pyYamlTags } from './yaml-tags.ts';
+
+export interface Document {
+  readonly source: Source;
+  /** Plain objects, lists and scalars; undefined when the file cannot be parsed, null when it is empty. */
+  readonly value: unknown;
+  /** Syntax errors, repeated keys, bad aliases. */
+  readonly problems: readonly Problem[];
+  /** Makes a problem at the path; `found` is told from the file when it is not given. */
+  problem(path: Path, expected: string, found?: string): Problem;
+  lineOf(path: Path): number | undefined;
+  /** The characters of a scalar as they stand in the file: `0755` instead of 493. */
+  textAt(path: Path): string | undefined;
+}
+
+/** Never throws; what is wrong is in `problems`. */
+export function parse(source: Source): Document {
+  let tree: YamlDocument.Parsed | undefined;
+  let problems: Problem[];
+  try {
+    tree = parseDocument(source.text, {
+      version: '1.1',
+      customTags: pyYamlTags,
+      uniqueKeys: false,
+      prettyErrors: false,
+      logLevel: 'silent',
+    });
+    problems = syntaxProblems(source, [...tree.errors, ...tree.warnings]);
+  } catch {
+    // The parser itself gave up, for instance on thousands of nested brackets.
+    problems = [{ file: source.file, path: '', expected: 'valid YAML', found: 'text that cannot be parsed' }];
+  }
+  if (!tree || problems.length > 0)
+    return makeDocument(source, { value: undefined, problems, find: () => [] });
+  return makeDocument(source, convert(tree.contents, source));
+}
+
+function makeDocument(source: Source, { value, problems, find }: Converted): Document {
+  const document: Document = {
+    source,
+    value,
+    problems,
+    problem: (path, expected, found = describe(source, path, find(path))) => {
+      const line = document.lineOf(path);
+      return {
+        file: source.file,
+        ...(line === undefined ? {} : { line }),
+        path: formatPath(path),
+        expected,
+        found,
+      };
+    },
+    lineOf: (path) => {
+      const offset = offsetOf(find(path));
+      return offset === undefined ? undefined : source.lineAt(offset);
+    },
+    textAt: (path) => {
+      const { node } = find(path)[path.length] ?? {};
+      return isScalar(node) ? (node.source ?? String(node.value)) : undefined;
+    },
+  };
+  return document;
+}
+
+/** The places along a path: [root, providers, providers[0], …], as far as they exist. */
+export type Trail = readonly { key?: Node | undefined; node: Node | null }[];
+
+/** A scalar's own place, a mapping's or list's key; where the end of the path does not exist, the last thing that does. */
+function offsetOf(trail: Trail): number | undefined {
+  if (trail.length < 2) return undefined;
+  const { key, node } = trail.at(-1) as Trail[number];
+  const valueStart = isScalar(node) && node.source !== '' ? node.range?.[0] : undefined;
+  return valueStart ?? key?.range?.[0] ?? node?.range?.[0];
+}
+
+function describe(source: Source, path: Path, trail: Trail): string {
+  const node = trail[path.length]?.node;
+  if (node === undefined) return 'nothing';
+  if (isMap(node)) return kindOf(node.items.length === 0 ? {} : { key: true });
+  if (isSeq(node)) return kindOf(node.items);
+  if (!isScalar(node)) return isAlias(node) ? 'an alias' : 'nothing';
+
+  const variable = node.range ? insertedIn(source, node.range[0], node.range[1]) : undefined;
+  if (variable !== undefined) return `${kindOf(node.value)} from the environment variable ${variable}`;
+  if (source.secret || isSecret(path)) return kindOf(node.value);
+  if (typeof node.value === 'string') return `${quote(node.value)}${unsetHint(node.value)}`;
+  const written = node.source ?? '';
+  if (node.value === null) return written === '' ? 'nothing' : written;
+  return written === String(node.value)
+    ? written
+    : `${quote(written).slice(1, -1)} (read as ${String(node.value)})`;
+}
+
+function isSecret(path: Path): boolean {
+  return path.some(
+    (step) => typeof step === 'string' && /^env-vars$|passw|secret|token|credential/i.test(step),
+  );
+}
+
+function unsetHint(text: string): string {
+  const variable = unsetVariable(text);
+  return variable === undefined ? '' : ` (the environment variable ${variable} is not set)`;
+}
+
+interface SyntaxError {
+  code: string;
+  pos: [number, number];
+}
+
+function syntaxProblems(source: Source, errors: readonly SyntaxError[]): Problem[] {
+  const problems = new Map<string, Problem>();
+  for (const { code, pos } of errors) {
+    const line = source.lineAt(pos[0]);
+    const [expected, found] = SYNTAX_WORDS[code] ?? ['valid YAML', `text that is not (${code})`];
+    const lineEnd = source.text.indexOf('\n', pos[0]);
+    const rest = source.text.slice(pos[0], lineEnd === -1 ? undefined : lineEnd);
+    const problem = { file: source.file, line, path: '', expected, found: `${found}${unsetHint(rest)}` };
+    if (!problems.has(`${line} ${code}`)) problems.set(`${line} ${code}`, problem);
+  }
+  return [...problems.values()];
+}

@@ -1,0 +1,149 @@
+/** Loads nodepool.yaml and the secure file. */
+import { ConfigError, type Problem } from '../errors.ts';
+import type { Config, ProviderConfig } from './config.ts';
+import { buildDiskimages, checkParents, concreteImageNames, readSecretEnvVars } from './diskimages.ts';
+import { parse, type Document } from './document.ts';
+import { deepFreeze } from './freeze.ts';
+import { buildLabels, buildTenantLimits, checkLabelUse, positive, reportRepeatedNames } from './labels.ts';
+import { explainLegacyKey } from './legacy.ts';
+import { mainSchema, secureSchema } from './main-schema.ts';
+import { asMapping, mappingsOf } from './plain.ts';
+import {
+  buildProvider,
+  checkProvider,
+  chooseDriver,
+  reportSharedWorkerNames,
+  type ConfigDriver,
+} from './providers.ts';
+import { readSource, type Env } from './source.ts';
+import { readStateLocation } from './state-location.ts';
+import { validate, type Report } from './validate.ts';
+import { warnAbout, type Warning } from './warnings.ts';
+import { parsePath } from './words.ts';
+
+export interface LoadOptions {
+  path: string;
+  securePath?: string | undefined;
+  /** Every driver there is; `Driver` fits. */
+  drivers: readonly ConfigDriver[];
+  /** Variables for `%(NODEPOOL_…)`. */
+  env: Env;
+}
+
+export interface LoadedConfig extends Config {
+  /** What is allowed but probably not meant; to be logged. */
+  readonly warnings: readonly Warning[];
+}
+
+/** The complete configuration. Throws ConfigError with every mistake of both files. */
+export async function loadConfig({ path, securePath, drivers, env }: LoadOptions): Promise<LoadedConfig> {
+  const [mainFile, secureFile] = await Promise.all([
+    open(path, env),
+    securePath === undefined ? undefined : open(securePath, env, { secret: true }),
+  ]);
+  const problems = [...mainFile.problems, ...(secureFile?.problems ?? [])];
+  const main = mainFile.document;
+  const secure = secureFile?.document;
+  const config = main && (await check(main, secure, drivers, problems));
+  if (!config || problems.length > 0) throw new ConfigError(arrange(problems, path));
+  return deepFreeze({ ...config, warnings: warnAbout(main, secureFile) });
+}
+
+export interface OpenedFile {
+  document?: Document;
+  problems: readonly Problem[];
+  /** Permission bits. */
+  mode: number;
+}
+
+async function open(path: string, env: Env, options: { secret?: boolean } = {}): Promise<OpenedFile> {
+  const read = await readSource(path, env, options);
+  if ('problem' in read) return { problems: [read.problem], mode: 0 };
+  const document = parse(read.source);
+  return { document, problems: document.problems, mode: read.mode };
+}
+
+/** Adds every mistake to `problems`; what it answers is to be used only when there are none. */
+async function check(
+  main: Document,
+  secure: Document | undefined,
+  drivers: readonly ConfigDriver[],
+  problems: Problem[],
+): Promise<Config | undefined> {
+  const location = readStateLocation(main, secure, problems);
+  const value = asMapping(main.value);
+  if (!value) return undefined;
+
+  const report: Report = (path, expected, found) => problems.push(main.problem(path, expected, found));
+  for (const complaint of await validate(mainSchema, value)) {
+    const { path, expected, found } = explainLegacyKey(complaint);
+    report(path, expected, found);
+  }
+  reportRepeatedNames(value.labels, ['labels'], 'name', report);
+  reportRepeatedNames(value.diskimages, ['diskimages'], 'name', report);
+  reportRepeatedNames(value.providers, ['providers'], 'name', report);
+  reportRepeatedNames(value['tenant-resource-limits'], ['tenant-resource-limits'], 'tenant-name', report);
+  reportSharedWorkerNames(value.providers, report);
+  checkParents(value.diskimages, report);
+  checkLabelUse(value, report);
+  const providers = await loadProviders(value.providers, drivers, report);
+  const secretEnvVars = secure ? await readSecure(secure, value.diskimages, problems) : new Map();
+  if (problems.length > 0) return undefined;
+
+  const webapp = asMapping(value.webapp) ?? {};
+  return {
+    ...location,
+    labels: buildLabels(value.labels),
+    providers,
+    diskimages: buildDiskimages(value.diskimages, secretEnvVars),
+    tenantLimits: buildTenantLimits(value['tenant-resource-limits']),
+    maxHoldAgeS: positive(value['max-hold-age']),
+    webapp: {
+      port: (webapp.port as number | undefined) ?? 8005,
+      listenAddress: (webapp.listen_address as string | undefined) ?? '0.0.0.0',
+    },
+    elementsDir: value['elements-dir'] as string | undefined,
+    imagesDir: value['images-dir'] as string | undefined,
+    buildLogDir: value['build-log-dir'] as string | undefined,
+    buildLogRetention: (value['build-log-retention'] as number | undefined) ?? 7,
+  };
+}
+
+async function loadProviders(
+  section: unknown,
+  drivers: readonly ConfigDriver[],
+  report: Report,
+): Promise<Map<string, ProviderConfig>> {
+  const providers = new Map<string, ProviderConfig>();
+  for (const [index, provider] of mappingsOf(section)) {
+    const path = ['providers', index];
+    const driver = chooseDriver(provider, path, drivers, report);
+    const clean = await checkProvider(provider, path, driver, report);
+    if (!driver || !clean) continue;
+    const built = deepFreeze(buildProvider(provider, driver));
+    driver.check?.(built, (inside, expected, found) => {
+      report([...path, ...parsePath(inside)], expected, found);
+    });
+    providers.set(built.name, built);
+  }
+  return providers;
+}
+
+async function readSecure(
+  secure: Document,
+  diskimages: unknown,
+  problems: Problem[],
+): Promise<Map<string, Record<string, string>>> {
+  const report: Report = (path, expected, found) => problems.push(secure.problem(path, expected, found));
+  const value = asMapping(secure.value) ?? {};
+  for (const { path, expected, found } of await validate(secureSchema, value)) report(path, expected, found);
+  return readSecretEnvVars(value, concreteImageNames(diskimages), secure.textAt, report);
+}
+
+/** The main file's first, by line; each once. */
+function arrange(problems: readonly Problem[], mainPath: string): Problem[] {
+  const unique = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
+  return [...unique.values()].sort(
+    (a, b) => Number(a.file !== mainPath) - Number(b.file !== mainPath) || (a.line ?? 0) - (b.line ?? 0),
+  );
+}

@@ -1,0 +1,137 @@
+/** Provider sections: which driver, checked against its schema, made into ProviderConfig. */
+import type { Options, PoolConfig, PoolLabel, ProviderConfig } from './config.ts';
+import { labelsUsedIn, readLimits, reportRepeatedNames } from './labels.ts';
+import { anyProviderSchema } from './main-schema.ts';
+import { asMapping, mappingsOf } from './plain.ts';
+import { SHARED_KEYS } from './schema.ts';
+import { validate, type Report } from './validate.ts';
+import { didYouMean, quote, type Path } from './words.ts';
+
+/** What loading needs of a driver; `Driver` fits. */
+export interface ConfigDriver {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  readonly schema: object;
+  check?(section: ProviderConfig, report: (path: string, expected: string, found: string) => void): void;
+}
+
+type Section = Readonly<Record<string, unknown>>;
+
+/** The driver of a section; reports an unknown one. Without `driver` it is openstack, or fake for names like `fake-1`. */
+export function chooseDriver(
+  section: Section,
+  path: Path,
+  drivers: readonly ConfigDriver[],
+  report: Report,
+): ConfigDriver | undefined {
+  const { driver: given, name } = section;
+  const wanted = given ?? (typeof name === 'string' && name.startsWith('fake') ? 'fake' : 'openstack');
+  if (typeof wanted !== 'string') return undefined;
+  const chosen = drivers.find((driver) => driver.name === wanted || driver.aliases?.includes(wanted));
+  if (chosen) return chosen;
+
+  const known = drivers.map((driver) => driver.name);
+  const spellings = drivers.flatMap((driver) => [driver.name, ...(driver.aliases ?? [])]);
+  const expected = `one of the known drivers: ${known.join(', ')}`;
+  if (given === undefined) report(path, `the key "driver" with ${expected}`, 'none, which means "openstack"');
+  else report([...path, 'driver'], expected, `${quote(wanted)}${didYouMean(wanted, spellings)}`);
+  return undefined;
+}
+
+/** Checks one section and fills in the driver's defaults; answers whether it was free of mistakes. */
+export async function checkProvider(
+  section: Section,
+  path: Path,
+  driver: ConfigDriver | undefined,
+  report: Report,
+): Promise<boolean> {
+  let clean = true;
+  const reportInside: Report = (inside, expected, found) => {
+    clean = false;
+    report([...path, ...inside], expected, found);
+  };
+  const schema = (driver?.schema ?? anyProviderSchema) as Section;
+  for (const complaint of await validate(schema, section)) {
+    reportInside(complaint.path, complaint.expected, complaint.found);
+  }
+  reportRepeatedNames(section.pools, ['pools'], 'name', reportInside);
+  for (const [index, pool] of mappingsOf(section.pools)) {
+    reportRepeatedNames(pool.labels, ['pools', index, 'labels'], 'name', reportInside);
+  }
+  return clean;
+}
+
+/** `a-b` with pool `c` and `a` with pool `b-c` would both be called `a-b-c` in logs and statistics. */
+export function reportSharedWorkerNames(providers: unknown, report: Report): void {
+  const taken = new Map<string, string>();
+  for (const [index, provider] of mappingsOf(providers)) {
+    for (const [position, pool] of mappingsOf(provider.pools)) {
+      if (typeof provider.name !== 'string' || typeof pool.name !== 'string') continue;
+      const worker = `${provider.name}-${pool.name}`;
+      const mine = `provider ${quote(provider.name)}, pool ${quote(pool.name)}`;
+      const other = taken.get(worker);
+      if (other === undefined) taken.set(worker, mine);
+      else if (other !== mine) {
+        const path = ['providers', index, 'pools', position, 'name'];
+        report(
+          path,
+          'provider and pool names that stay distinct when joined by "-"',
+          `${quote(worker)}, as ${other}`,
+        );
+      }
+    }
+  }
+}
+
+/** From a section that was free of mistakes. */
+export function buildProvider(section: Section, driver: ConfigDriver): ProviderConfig {
+  const name = section.name as string;
+  const priority = (section.priority as number | undefined) ?? 100;
+  const maxConcurrency = (section['max-concurrency'] as number | undefined) ?? -1;
+  return {
+    name,
+    driver: driver.name,
+    maxConcurrency: maxConcurrency < 0 ? undefined : maxConcurrency,
+    launchRetries: (section['launch-retries'] as number | undefined) ?? 3,
+    launchTimeoutMs: ((section['launch-timeout'] as number | undefined) ?? 3600) * 1000,
+    bootTimeoutMs: ((section['boot-timeout'] as number | undefined) ?? 60) * 1000,
+    pools: new Map(
+      mappingsOf(section.pools).map(([, pool]) => [pool.name as string, buildPool(pool, name, priority)]),
+    ),
+    options: optionsOf(section, SHARED_KEYS.provider),
+  };
+}
+
+const LIMITS = new Set(['max-servers', 'max-cores', 'max-ram', 'max-volumes', 'max-volume-gb']);
+
+function buildPool(pool: Section, provider: string, priority: number): PoolConfig {
+  const limits = Object.fromEntries(Object.entries(pool).filter(([key]) => LIMITS.has(key)));
+  return {
+    name: pool.name as string,
+    provider,
+    priority: (pool.priority as number | undefined) ?? priority,
+    maxServers: pool['max-servers'] as number | undefined,
+    limits: readLimits({ ...asMapping(pool['max-resources']), ...limits }, new Set()),
+    ignoreProviderQuota: pool['ignore-provider-quota'] === true,
+    nodeAttributes: (pool['node-attributes'] as Section | undefined) ?? null,
+    hostKeyChecking: pool['host-key-checking'] !== false,
+    labels: buildPoolLabels(pool),
+    options: optionsOf(pool, SHARED_KEYS.pool),
+  };
+}
+
+function buildPoolLabels(pool: Section): Map<string, PoolLabel> {
+  const labels = new Map<string, PoolLabel>();
+  for (const { name } of labelsUsedIn(pool, [])) labels.set(name, { name, options: {} });
+  for (const [, label] of mappingsOf(pool.labels)) {
+    const name = label.name as string;
+    labels.set(name, { name, options: optionsOf(label, SHARED_KEYS.label) });
+  }
+  return labels;
+}
+
+function optionsOf(section: Section, shared: ReadonlySet<string>): Options {
+  return Object.fromEntries(
+    Object.entries(section).filter(([key]) => !shared.has(key) && !key.startsWith('x-')),
+  );
+}

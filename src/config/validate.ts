@@ -1,0 +1,37 @@
+/** Checks plain values against JSON Schemas. Loads ajv only when it is needed: the client commands never do. */
+import type { Ajv, ErrorObject } from 'ajv';
+import { explain } from './explain.ts';
+import type { Schema } from './schema.ts';
+import type { Path } from './words.ts';
+
+/** One mistake; `found` is missing when it is simply the value at the path. */
+export interface Complaint {
+  path: Path;
+  expected: string;
+  found?: string;
+}
+
+export type Report = (path: Path, expected: string, found?: string) => void;
+
+let loading: Promise<Ajv> | undefined;
+
+/** Every mistake in the value; also fills in the schema's defaults. */
+export async function validate(schema: Schema, value: unknown): Promise<Complaint[]> {
+  const ajv = await (loading ??= loadAjv());
+  // ajv compiles a schema object once and finds it again by identity.
+  const check = ajv.compile(schema);
+  return check(value) ? [] : explain(check.errors as ErrorObject[], value);
+}
+
+async function loadAjv(): Promise<Ajv> {
+  const { Ajv } = await import('ajv');
+  return new Ajv({
+    allErrors: true,
+    verbose: true,
+    useDefaults: true,
+    strict: true,
+    allowUnionTypes: true,
+    keywords: ['expected'],
+    logger: false,
+  });
+}

@@ -122,8 +122,7 @@ function socketFailure(error: NodeJS.ErrnoException): AttemptError {
 }
 
 function sshFailure(error: Error | undefined, greeting: string, algorithms: readonly string[]): AttemptError {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  if (code !== undefined && REASONS[code] !== undefined) return socketFailure(error as NodeJS.ErrnoException);
+  if (error !== undefined && REASONS[codeOf(error)] !== undefined) return socketFailure(error);
   if (greeting === '')
     return new AttemptError('unreachable', 'connection closed before an SSH banner', error);
   if (!/^SSH-/m.test(greeting)) {
@@ -135,6 +134,10 @@ function sshFailure(error: Error | undefined, greeting: string, algorithms: read
     return new AttemptError('no-such-key', `the SSH server has no key for ${algorithms.join(', ')}`, error);
   }
   return new AttemptError('handshake', error?.message ?? 'connection closed during the SSH handshake', error);
+}
+
+function codeOf(error: Error): string {
+  return (error as NodeJS.ErrnoException).code ?? '';
 }
 
 function firstLine(text: string): string {

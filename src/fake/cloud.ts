@@ -42,8 +42,7 @@ export function createMemoryCloud(): Cloud {
       const instance = instances.get(externalId);
       if (instance === undefined) return;
       instances.delete(externalId);
-      for (const [key, amount] of Object.entries(instance.cost))
-        used = { ...used, [key]: (used[key] ?? 0) - amount };
+      used = subtractResources(used, instance.cost);
     },
     list: () => [...instances.values()],
   };

@@ -101,7 +101,7 @@ export interface Unready {
 
 /** A machine that is not made but registered: one slot of a static host. */
 export interface StaticSlot {
-  /** Stable identity of the slot inside the provider: host, user, port, number. */
+  /** Identity of the slot inside the provider, made by `makeSlotKey`. */
   key: string;
   pool: PoolConfig;
   labels: readonly string[];

@@ -33,7 +33,9 @@ const NOTHING: Readonly<Record<string, unknown>> = Object.freeze({});
 /** Builds the codec of one record type from its table of fields. */
 export function makeCodec<T extends WithUnknown>(fields: Fields<T>): Codec<T> {
   const rows = Object.entries(fields) as [keyof T & string, Field<unknown>][];
-  const known = new Set(rows.flatMap(([, field]) => (field.alsoWrite ? [field.key, field.alsoWrite] : [field.key])));
+  const known = new Set(
+    rows.flatMap(([, field]) => (field.alsoWrite ? [field.key, field.alsoWrite] : [field.key])),
+  );
 
   return {
     decode(text) {
@@ -57,7 +59,8 @@ export function makeCodec<T extends WithUnknown>(fields: Fields<T>): Codec<T> {
 /** A record with every field at its default. */
 export function defaultsOf<T extends WithUnknown>(fields: Fields<T>): T {
   const value: Record<string, unknown> = { unknown: NOTHING };
-  for (const [name, field] of Object.entries(fields) as [string, Field<unknown>][]) value[name] = absentValue(field);
+  for (const [name, field] of Object.entries(fields) as [string, Field<unknown>][])
+    value[name] = absentValue(field);
   return value as T;
 }
 
@@ -71,7 +74,10 @@ function absentValue(field: Field<unknown>): unknown {
   return typeof field.absent === 'function' ? (field.absent as () => unknown)() : field.absent;
 }
 
-function unknownKeys(record: Record<string, unknown>, known: ReadonlySet<string>): Readonly<Record<string, unknown>> {
+function unknownKeys(
+  record: Record<string, unknown>,
+  known: ReadonlySet<string>,
+): Readonly<Record<string, unknown>> {
   let unknown: Record<string, unknown> | undefined;
   for (const key in record) if (!known.has(key)) (unknown ??= {})[key] = record[key];
   return unknown ?? NOTHING;

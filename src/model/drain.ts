@@ -18,5 +18,7 @@ export const drainCodec = makeCodec(FIELDS);
 
 /** The record's id; slashes and other odd characters of names are escaped. */
 export function drainId(provider: string, pool: string | null): string {
-  return pool === null ? encodeURIComponent(provider) : `${encodeURIComponent(provider)}~${encodeURIComponent(pool)}`;
+  return pool === null
+    ? encodeURIComponent(provider)
+    : `${encodeURIComponent(provider)}~${encodeURIComponent(pool)}`;
 }

@@ -1,0 +1,226 @@
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config/config.ts';
+import type { Driver } from '../driver/driver.ts';
+import type { Logger } from '../log.ts';
+import type { Node } from '../model/node.ts';
+import type { NodeRequest } from '../model/request.ts';
+import type { Change, Store } from '../store/store.ts';
+import { createCleaner } from './cleaner.ts';
+import type { Context } from './context.ts';
+import { createDecisionLog } from './decision-log.ts';
+import { createMinReady } from './min-ready.ts';
+import { createPools } from './pools.ts';
+import { createProviders } from './providers.ts';
+import { createReaper } from './reaper.ts';
+import { createRegistry } from './registry.ts';
+import { createStaticNodes } from './static-nodes.ts';
+import { createStatusWriter } from './status.ts';
+import { createSums } from './usage.ts';
+import { watchWorld, type WorldListener } from './world.ts';
+
+/** How often the slow rounds come. Everything else is driven by events. */
+export interface Rounds {
+  /** Ages of nodes, forgotten nodes and requests, static hosts. */
+  sweepMs: number;
+  /** Instances compared with nodes, unreadable records. */
+  cleanMs: number;
+}
+
+export const DEFAULT_ROUNDS: Rounds = { sweepMs: 5_000, cleanMs: 60_000 };
+
+export interface LauncherOptions {
+  store: Store;
+  drivers: readonly Driver[];
+  config: Config;
+  log: Logger;
+  clock: Clock;
+  version: string;
+  rounds?: Rounds;
+}
+
+export interface Launcher {
+  /** Puts another configuration into force; only the providers that changed are replaced. */
+  reload(config: Config): void;
+  /**
+   * Takes no more requests and waits for what runs. `signal` ends the waiting: launches are cancelled and their
+   * requests go back to `requested` for another launcher or the next run.
+   */
+  stop(signal: AbortSignal): Promise<void>;
+}
+
+/** How long cancelled work and running deletions may take at the end. */
+const LAST_WORK_MS = 10_000;
+
+/** Starts serving. The store stays the caller's, who closes it after `stop`. */
+export async function startLauncher(options: LauncherOptions): Promise<Launcher> {
+  const { store, log, clock, rounds = DEFAULT_ROUNDS } = options;
+  const aborter = new AbortController();
+  const closer = new AbortController();
+  let config = options.config;
+
+  const listener = createLateListener();
+  const world = await watchWorld(store, listener);
+  const decisions = createDecisionLog(store, { log: log.named('Decisions'), clock });
+  const context: Context = {
+    store,
+    world,
+    promises: { reserved: createSums(), claimed: new Set() },
+    decisions,
+    clock,
+    log,
+    config: () => config,
+    serving: new Map(),
+    roomChanged: (provider, pool) => pools.wakeForRoom(provider, pool),
+    aborted: aborter.signal,
+    closed: closer.signal,
+  };
+  const providers = createProviders(options.drivers, {
+    log,
+    clock,
+    onChange(provider) {
+      pools.providerChanged(provider);
+      staticNodes.register(provider);
+      minReady.wake();
+    },
+  });
+  const reaper = createReaper(context, providers);
+  const cleaner = createCleaner(context, providers, reaper);
+  const staticNodes = createStaticNodes(context, providers);
+  const registry = createRegistry(store, { log: log.named('ComponentRegistry'), version: options.version });
+  const status = createStatusWriter(context, () => pools.all());
+  const pools = createPools(context, { providers, reaper, registry, status });
+  const minReady = createMinReady(context, { ownPools: () => pools.launcherIds() });
+
+  const apply = () => {
+    const changed = providers.apply(config);
+    pools.apply(config, changed);
+    for (const provider of changed) staticNodes.register(provider);
+    minReady.wake();
+    status.changed();
+  };
+
+  const nodeChanged = (change: Change<Node>) => {
+    reaper.nodeChanged(change);
+    minReady.wake();
+    const before = change.previous?.value;
+    const now = change.entry?.value;
+    const gaveRoom = !now || (isFree(change.entry) && !isFree(change.previous));
+    const provider = (now ?? before)?.provider;
+    if (!gaveRoom || !provider) return;
+    if (!now && providers.current(provider)?.provider.inventory) staticNodes.register(provider);
+    if (before?.tenantName && config.tenantLimits.has(before.tenantName)) pools.wakeAll();
+    else pools.wakeForRoom(provider, (now ?? before)?.pool ?? null);
+  };
+  const requestChanged = (change: Change<NodeRequest>) => {
+    minReady.requestChanged(change);
+    const { id, entry, previous } = change;
+    if (!entry) {
+      decisions.forget(id);
+      reaper.requestGone(id);
+    } else if (entry.value.state === 'requested') {
+      pools.wakeAll();
+    } else if (entry.value.state === 'pending' && previous?.locked && !entry.locked) {
+      void cleaner.resetLostRequests();
+    }
+  };
+  listener.become({
+    nodeChanged,
+    requestChanged,
+    registryChanged() {
+      pools.wakeAll();
+      minReady.wake();
+    },
+    drainsChanged: () => pools.drainsChanged(),
+  });
+
+  const sweep = () => {
+    reaper.sweep();
+    void cleaner.checkAges();
+    void cleaner.resetLostRequests();
+    for (const provider of config.providers.keys()) staticNodes.register(provider);
+    providers.closeUnneeded((runtime) =>
+      [...world.nodesOfProvider(runtime.config.name)].some(
+        ({ value }) => providers.forNode(value) === runtime,
+      ),
+    );
+    minReady.wake();
+  };
+  const clean = () => {
+    void cleaner.compareInstances();
+    void cleaner.removeUnreadable();
+  };
+
+  registry.put('launcher', { kind: 'launcher', state: 'running' });
+  apply();
+  for (const entry of world.requests.values()) {
+    minReady.requestChanged({ id: entry.id, entry, previous: undefined });
+  }
+  await registry.settled();
+  sweep();
+  clean();
+  void decisions.sweep((requestId) => world.requests.has(requestId));
+  const timers = [setInterval(sweep, rounds.sweepMs), setInterval(clean, rounds.cleanMs)];
+  const endSessionWatch = store.session.onChange((state) => {
+    log.warning('the connection to the state store changed', { state });
+    if (state !== 'connected') return;
+    registry.registerAgain();
+    status.registerAgain();
+    sweep();
+  });
+  log.info('launcher started', { version: options.version, providers: [...config.providers.keys()] });
+
+  return {
+    reload(next) {
+      config = next;
+      log.info('configuration loaded', { providers: [...config.providers.keys()] });
+      apply();
+    },
+    async stop(signal) {
+      log.info('launcher is stopping', { requests: context.serving.size });
+      for (const timer of timers) clearInterval(timer);
+      minReady.stop();
+      pools.stopAll();
+      await Promise.race([settled(context.serving), whenAborted(signal)]);
+      aborter.abort(new Error('the launcher is stopping'));
+      const giveUp = AbortSignal.timeout(LAST_WORK_MS);
+      await Promise.race([settled(context.serving), whenAborted(giveUp)]);
+      await Promise.race([reaper.idle(), whenAborted(AbortSignal.any([signal, giveUp]))]);
+      closer.abort(new Error('the launcher has stopped'));
+      await registry.settled();
+      status.stop();
+      decisions.close();
+      endSessionWatch();
+      await providers.close();
+      world.close();
+      log.info('launcher stopped');
+    },
+  };
+}
+
+function isFree(entry: Change<Node>['entry']): boolean {
+  return entry?.value.state === 'ready' && entry.value.allocatedTo === null && !entry.locked;
+}
+
+/** Resolves when the work that is in the map, or comes into it meanwhile, has ended. */
+async function settled(work: ReadonlyMap<string, Promise<void>>): Promise<void> {
+  while (work.size > 0) await Promise.allSettled(work.values());
+}
+
+function whenAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/** Hears nothing until it becomes the real one: the views are opened before the parts that listen exist. */
+function createLateListener(): WorldListener & { become(real: WorldListener): void } {
+  let real: WorldListener | undefined;
+  return {
+    become: (listener) => void (real = listener),
+    nodeChanged: (change) => real?.nodeChanged(change),
+    requestChanged: (change) => real?.requestChanged(change),
+    registryChanged: () => real?.registryChanged(),
+    drainsChanged: () => real?.drainsChanged(),
+  };
+}

@@ -1,0 +1,204 @@
+import { nowS } from '../clock.ts';
+import type { Node } from '../model/node.ts';
+import type { NodeRequest } from '../model/request.ts';
+import { addResources, type Resources } from '../model/resources.ts';
+import type { Entry } from '../store/store.ts';
+import type { Context } from './context.ts';
+import { planRequest, UNHEALTHY_PATIENCE_S, type Plan, type PoolFacts } from './plan.ts';
+import { costOfLabel, factsOf, freeNodes, shortageOf, type Pool } from './pool.ts';
+import { reserve, reserveForTenant, type Reservation } from './reservation.ts';
+import { declineRequest, serveRequest, type Part } from './serve-request.ts';
+
+/** Decides for one pool which requests it takes, each time something happens that may matter to it. */
+export interface PoolWorker {
+  readonly pool: Pool;
+  /** Looks at the open requests soon; many calls in a row cost one look. */
+  wake(): void;
+  /**
+   * Room for one more node of a request that the pool has taken already. While somebody waits here the pool takes no
+   * new request. Rejects with the signal's reason.
+   */
+  waitForRoom(request: Entry<NodeRequest>, label: string, signal: AbortSignal): Promise<Reservation>;
+  /** Takes no more requests. */
+  stop(): void;
+}
+
+interface Waiter {
+  request: Entry<NodeRequest>;
+  label: string;
+  give: (reservation: Reservation) => void;
+  refuse: (reason: Error) => void;
+}
+
+export function createPoolWorker(
+  pool: Pool,
+  context: Context,
+  deps: { evictReady: (pool: Pool) => void; blockedChanged: () => void },
+): PoolWorker {
+  const { world, promises, clock } = context;
+  /** Requests looked at while the pool was blocked; looked at again when it is not. */
+  const seenBlocked = new Set<string>();
+  const waiters: Waiter[] = [];
+  let woken = false;
+
+  const look = () => {
+    woken = false;
+    if (!pool.active) return;
+    updateHealth();
+    pool.runtime.waiting.delete(pool.key);
+    const shortage = serveWaiters();
+    const blocked = shortage ?? lookAtRequests();
+    if (blocked === undefined) seenBlocked.clear();
+    if (blocked === pool.blocked) return;
+    pool.blocked = blocked;
+    deps.blockedChanged();
+  };
+
+  const updateHealth = () => {
+    const sick = [...pool.config.labels.values()].some(
+      (label) => pool.runtime.provider.unready(pool.config, label)?.temporary,
+    );
+    if (!sick) pool.unhealthySinceS = undefined;
+    else if (pool.unhealthySinceS === undefined) {
+      pool.unhealthySinceS = nowS(clock);
+      clock.after(UNHEALTHY_PATIENCE_S * 1000, worker.wake);
+    }
+  };
+
+  /** Taken requests come before new ones. Returns why the first of them has to wait on. */
+  const serveWaiters = (): string | undefined => {
+    for (let first = waiters[0]; first; first = waiters[0]) {
+      const shortage = shortageOf(pool, first.label, world, promises);
+      if (shortage !== undefined) return shortage;
+      waiters.shift();
+      first.give(reserve(pool, costOfLabel(pool, first.label), first.request.value.tenantName, context));
+    }
+    return undefined;
+  };
+
+  /** Returns why the first request that has to wait does so. */
+  const lookAtRequests = (): string | undefined => {
+    let blocked: string | undefined;
+    const keptLabels = new Set<string>();
+    for (const request of world.openRequests()) {
+      if (context.serving.has(request.id) || (blocked !== undefined && seenBlocked.has(request.id))) continue;
+      const plan = planRequest({
+        request: request.value,
+        pool: factsOf(pool, world, promises, request),
+        registry: world.registeredPools(),
+        tenant: tenantOf(request.value, context),
+        nowS: nowS(clock),
+      });
+      if (plan.action === 'wait' && blocked === undefined) {
+        blocked = plan.reason;
+        pool.runtime.waiting.set(pool.key, { request, need: plan.need });
+        for (const label of request.value.nodeTypes) keptLabels.add(label);
+        deps.evictReady(pool);
+        context.decisions.note(request.id, pool.key, 'paused', plan.reason);
+      } else if (blocked === undefined || !needsRoom(plan, request.value, keptLabels)) {
+        act(request, plan);
+      }
+      if (blocked !== undefined) seenBlocked.add(request.id);
+    }
+    return blocked;
+  };
+
+  const act = (request: Entry<NodeRequest>, plan: Plan) => {
+    switch (plan.action) {
+      case 'skip':
+      case 'wait':
+        return;
+      case 'defer':
+        return context.decisions.note(request.id, pool.key, 'deferred', plan.reason);
+      case 'decline':
+        return declineRequest(request, plan.reason, pool, context);
+      case 'serve':
+        return serveRequest(
+          request,
+          takeParts(request, plan, factsOf(pool, world, promises)),
+          worker,
+          context,
+        );
+    }
+  };
+
+  /** Promises ready nodes and room, before anything asynchronous happens. */
+  const takeParts = (
+    request: Entry<NodeRequest>,
+    plan: Extract<Plan, { action: 'serve' }>,
+    facts: PoolFacts,
+  ): Part[] => {
+    const reuse = new Map(plan.reuse);
+    return request.value.nodeTypes.map((label): Part => {
+      const left = reuse.get(label) ?? 0;
+      if (left > 0) {
+        reuse.set(label, left - 1);
+        const resources = facts.cost(label);
+        return {
+          label,
+          ready: claimReady(label),
+          reservation: reserveForTenant(pool, resources, request.value.tenantName, context),
+        };
+      }
+      return { label, reservation: reserve(pool, facts.cost(label), request.value.tenantName, context) };
+    });
+  };
+
+  const claimReady = (label: string): Entry<Node> => {
+    for (const entry of freeNodes(pool, label, world, promises)) {
+      promises.claimed.add(entry.id);
+      return entry;
+    }
+    throw new Error(`a ready node with label ${label} was counted but is not there`);
+  };
+
+  const worker: PoolWorker = {
+    pool,
+    wake() {
+      if (woken) return;
+      woken = true;
+      setImmediate(look);
+    },
+    waitForRoom(request, label, signal) {
+      return new Promise((resolve, reject) => {
+        if (signal.aborted || !pool.active) return reject(new Error('the pool has stopped'));
+        const waiter: Waiter = { request, label, give: resolve, refuse: reject };
+        waiters.push(waiter);
+        signal.addEventListener(
+          'abort',
+          () => {
+            const place = waiters.indexOf(waiter);
+            if (place >= 0) waiters.splice(place, 1);
+            reject(signal.reason as Error);
+          },
+          { once: true },
+        );
+        worker.wake();
+      });
+    },
+    stop() {
+      pool.active = false;
+      pool.runtime.waiting.delete(pool.key);
+      for (const waiter of waiters.splice(0)) waiter.refuse(new Error('the pool has stopped'));
+    },
+  };
+  return worker;
+}
+
+/** A request behind the blocked one may still be declined, or go when it takes nothing that the first one waits for. */
+function needsRoom(plan: Plan, request: NodeRequest, keptLabels: ReadonlySet<string>): boolean {
+  if (plan.action !== 'serve') return false;
+  return plan.launch.length > 0 || request.nodeTypes.some((label) => keptLabels.has(label));
+}
+
+function tenantOf(
+  request: NodeRequest,
+  context: Context,
+): { limits: Resources; used: Resources } | undefined {
+  const limits =
+    request.tenantName === null ? undefined : context.config().tenantLimits.get(request.tenantName);
+  if (request.tenantName === null || limits === undefined) return undefined;
+  const used = context.world.usage.ofTenant(request.tenantName);
+  const promised = context.promises.reserved.ofTenant(request.tenantName);
+  return { limits, used: addResources(used, promised) };
+}

@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto';
+import type { Config, PoolConfig } from '../config/config.ts';
+import { drainId } from '../model/drain.ts';
+import type { Node } from '../model/node.ts';
+import type { Context } from './context.ts';
+import { evictReady } from './evict.ts';
+import { makeLauncherId } from './launch-node.ts';
+import type { Pool } from './pool.ts';
+import { createPoolWorker, type PoolWorker } from './pool-worker.ts';
+import type { ProviderRuntime } from './provider-runtime.ts';
+import type { Providers } from './providers.ts';
+import type { Reaper } from './reaper.ts';
+import type { Registry } from './registry.ts';
+import type { StatusWriter } from './status.ts';
+
+/** The pools at work: one worker each, started, stopped and woken here. */
+export interface Pools {
+  all(): Iterable<Pool>;
+  launcherIds(): ReadonlySet<string>;
+  /** Starts the pools of providers that changed, ends those of earlier ones. */
+  apply(config: Config, changed: ReadonlySet<string>): void;
+  wakeAll(): void;
+  /** Room came back in a pool; others of the provider are woken too if they share a limit with it. */
+  wakeForRoom(provider: string, pool: string | null): void;
+  wakeProvider(provider: string): void;
+  /** Health or quota of the provider changed. */
+  providerChanged(provider: string): void;
+  /** An operator began or ended a drain. */
+  drainsChanged(): void;
+  stopAll(): void;
+}
+
+export function createPools(
+  context: Context,
+  parts: { providers: Providers; reaper: Reaper; registry: Registry; status: StatusWriter },
+): Pools {
+  const { world, log } = context;
+  const { providers, reaper, registry, status } = parts;
+  const workers = new Map<string, PoolWorker>();
+
+  const start = (config: PoolConfig, runtime: ProviderRuntime) => {
+    const pool: Pool = {
+      key: keyOf(config.provider, config.name),
+      launcherId: makeLauncherId(config.provider, config.name, randomUUID().replaceAll('-', '')),
+      config,
+      runtime,
+      log: log.named(`PoolWorker.${config.provider}-${config.name}`),
+      draining: isDraining(config),
+      unhealthySinceS: undefined,
+      launching: 0,
+      blocked: undefined,
+      lastError: undefined,
+      active: true,
+    };
+    const worker = createPoolWorker(pool, context, {
+      evictReady: () => evictReady(pool, context, reaper),
+      blockedChanged: () => register(pool),
+    });
+    workers.set(pool.key, worker);
+    register(pool);
+    worker.wake();
+  };
+
+  const stop = (key: string) => {
+    workers.get(key)?.stop();
+    workers.delete(key);
+    registry.remove(key);
+  };
+
+  const register = (pool: Pool) => {
+    if (!pool.active) return;
+    const { config, runtime } = pool;
+    const sick = [...config.labels.values()].some(
+      (label) => runtime.provider.unready(config, label)?.temporary,
+    );
+    registry.put(pool.key, {
+      kind: 'pool',
+      state: 'running',
+      launcherId: pool.launcherId,
+      poolName: config.name,
+      providerName: config.provider,
+      supportedLabels: [...config.labels.keys()].sort(),
+      priority: config.priority,
+      paused: pool.blocked !== undefined || pool.draining || sick,
+    });
+    status.changed();
+  };
+
+  const isDraining = (config: PoolConfig): boolean =>
+    world.drains.has(drainId(config.provider, null)) ||
+    world.drains.has(drainId(config.provider, config.name));
+
+  /** Ready nodes that nobody can ask for any more go, and their instances with them. */
+  const dropUseless = (config: Config) => {
+    for (const { id, value } of [...world.nodesInState('ready')]) {
+      if (!providers.forNode(value)?.provider.launch) continue;
+      const labels = config.providers.get(value.provider ?? '')?.pools.get(value.pool ?? '')?.labels;
+      if (!value.type.some((label) => labels?.has(label)))
+        dropIdle(id, 'its label is not configured in its pool any more');
+    }
+  };
+  const dropIdle = (nodeId: string, reason: string) => void reaper.markDeleting(nodeId, reason, isIdle);
+
+  return {
+    *all() {
+      for (const worker of workers.values()) yield worker.pool;
+    },
+    launcherIds: () => new Set([...workers.values()].map((worker) => worker.pool.launcherId)),
+    apply(config, changed) {
+      for (const [key, { pool }] of workers) if (changed.has(pool.config.provider)) stop(key);
+      for (const name of changed) {
+        const runtime = providers.current(name);
+        for (const pool of runtime?.config.pools.values() ?? []) start(pool, runtime as ProviderRuntime);
+      }
+      dropUseless(config);
+      this.wakeAll();
+    },
+    wakeAll() {
+      for (const worker of workers.values()) worker.wake();
+    },
+    wakeForRoom(provider, pool) {
+      const runtime = providers.current(provider);
+      const shares = pool === null || (runtime !== undefined && hasSharedLimit(runtime));
+      if (shares) this.wakeProvider(provider);
+      else workers.get(keyOf(provider, pool))?.wake();
+      status.changed();
+    },
+    wakeProvider(provider) {
+      for (const worker of workers.values()) if (worker.pool.config.provider === provider) worker.wake();
+    },
+    providerChanged(provider) {
+      for (const { pool } of workers.values()) if (pool.config.provider === provider) register(pool);
+      this.wakeProvider(provider);
+    },
+    drainsChanged() {
+      for (const { pool } of workers.values()) {
+        const draining = isDraining(pool.config);
+        if (draining === pool.draining) continue;
+        pool.draining = draining;
+        log.info(draining ? 'draining a pool' : 'a pool takes nodes again', { pool: pool.key });
+        register(pool);
+        if (draining) for (const { id } of nodesOf(pool)) dropIdle(id, 'the pool is being drained');
+      }
+      this.wakeAll();
+    },
+    stopAll() {
+      for (const key of [...workers.keys()]) stop(key);
+    },
+  };
+
+  function nodesOf({ config }: Pool) {
+    return [...world.nodesOfProvider(config.provider)].filter(
+      ({ value }) => value.pool === config.name && isIdle(value),
+    );
+  }
+}
+
+function isIdle(node: Node): boolean {
+  return node.state === 'ready' && node.allocatedTo === null;
+}
+
+function hasSharedLimit(runtime: ProviderRuntime): boolean {
+  return runtime.config.maxConcurrency !== undefined || Object.keys(runtime.limits() ?? {}).length > 0;
+}
+
+function keyOf(provider: string, pool: string): string {
+  return `${provider}/${pool}`;
+}

@@ -1,0 +1,263 @@
+import { nowS } from '../clock.ts';
+import { NotFoundError, reasonOf } from '../errors.ts';
+import type { Node } from '../model/node.ts';
+import { inRequestState, type NodeRequest } from '../model/request.ts';
+import type { Entry, Held } from '../store/store.ts';
+import type { Context } from './context.ts';
+import { launchNode, type Obtained } from './launch-node.ts';
+import { MIN_READY_REQUESTOR } from './plan.ts';
+import { freeNodes, type Pool } from './pool.ts';
+import type { PoolWorker } from './pool-worker.ts';
+import type { Reservation } from './reservation.ts';
+import { takeReady } from './take-ready.ts';
+
+/** One node of a request: a ready node that was claimed, or room for a new one. */
+export interface Part {
+  label: string;
+  ready?: Entry<Node>;
+  reservation: Reservation;
+}
+
+/** Takes the request and brings it to `fulfilled`, back to `requested`, or to `failed`; errors are logged here. */
+export function serveRequest(
+  request: Entry<NodeRequest>,
+  parts: Part[],
+  worker: PoolWorker,
+  context: Context,
+): void {
+  run(request, context, async () => {
+    try {
+      await underLock(request, worker.pool, context, (held) => serveHeld(held, parts, worker, context));
+    } finally {
+      giveBackParts(parts, context);
+    }
+  });
+}
+
+/** Says that this pool cannot serve the request; the last pool to say so makes it `failed`. */
+export function declineRequest(
+  request: Entry<NodeRequest>,
+  reason: string,
+  pool: Pool,
+  context: Context,
+): void {
+  run(request, context, () =>
+    underLock(request, pool, context, (held) => storeDecline(held, reason, pool, context)),
+  );
+}
+
+/** Marks the request as worked on by this process while `work` runs. */
+function run(request: Entry<NodeRequest>, context: Context, work: () => Promise<void>): void {
+  const done = work().finally(() => context.serving.delete(request.id));
+  context.serving.set(request.id, done);
+}
+
+/** Locks, reads again, and lets `work` go on only if the request still waits for this pool. */
+async function underLock(
+  request: Entry<NodeRequest>,
+  pool: Pool,
+  context: Context,
+  work: (held: Held<NodeRequest>) => Promise<void>,
+): Promise<void> {
+  let held: Held<NodeRequest> | undefined;
+  try {
+    held = await context.store.requests.lock(request.id);
+    if (!held) return;
+    const { state, declinedBy } = held.entry.value;
+    if (state === 'requested' && !declinedBy.includes(pool.launcherId)) await work(held);
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) {
+      pool.log.error('request handling failed', { requestId: request.id, error: reasonOf(error) });
+    }
+  } finally {
+    await held?.release().catch(() => undefined);
+    context.roomChanged(pool.config.provider, pool.config.name);
+  }
+}
+
+async function serveHeld(
+  held: Held<NodeRequest>,
+  parts: Part[],
+  worker: PoolWorker,
+  context: Context,
+): Promise<void> {
+  const request = held.entry;
+  const { pool } = worker;
+  const log = pool.log.child({ requestId: request.id, eventId: request.value.eventId });
+  log.debug('request accepted', { labels: request.value.nodeTypes });
+  const pending = context.store.requests.update(request, (value) =>
+    inRequestState(value, 'pending', nowS(context.clock)),
+  );
+  pending.catch(() => undefined);
+
+  const zone = drawZone(parts, pool);
+  const obtained = await Promise.all(parts.map((part) => obtainNode(part, request, zone, worker, context)));
+  const failed = obtained.filter((result) => result.outcome === 'failed');
+  if (held.lost.aborted) return;
+  if (failed.length > 0 || !isWhole(obtained, context)) {
+    await freeNodesOf(obtained, context);
+    if (context.aborted.aborted || !pool.active) return startOver(held, context);
+    await storeDecline(
+      held,
+      failed[0]?.reason ?? 'a node was removed while it was being made',
+      pool,
+      context,
+      'failed',
+    );
+    return;
+  }
+  await fulfil(held, obtained, pending, context);
+}
+
+/** Brings one node, by whatever way works; waits for room where the provider has none. */
+async function obtainNode(
+  part: Part,
+  request: Entry<NodeRequest>,
+  zone: string | undefined,
+  worker: PoolWorker,
+  context: Context,
+): Promise<Obtained> {
+  try {
+    if (part.ready) {
+      const taken =
+        (await takeReady(part.ready, request, worker.pool, context)) ??
+        (await takeAnother(part, request, worker.pool, context));
+      if (taken) return { outcome: 'ready', ...taken };
+      part.reservation.release();
+      if (!worker.pool.runtime.provider.launch)
+        return { outcome: 'failed', reason: 'the free node was gone' };
+      part.reservation = await worker.waitForRoom(request, part.label, context.aborted);
+    }
+    for (;;) {
+      const obtained = await launchNode(request, part.label, zone, part.reservation, worker.pool, context);
+      if (obtained.outcome !== 'aborted' || !context.world.requests.has(request.id)) return obtained;
+      await context.clock.sleep(QUOTA_PAUSE_MS, context.aborted);
+      part.reservation = await worker.waitForRoom(request, part.label, context.aborted);
+    }
+  } catch (error) {
+    return { outcome: 'failed', reason: reasonOf(error) };
+  }
+}
+
+/** After the provider has refused for want of room, its own count may lag behind; ask no faster than this. */
+const QUOTA_PAUSE_MS = 1_000;
+
+async function takeAnother(part: Part, request: Entry<NodeRequest>, pool: Pool, context: Context) {
+  for (const candidate of freeNodes(pool, part.label, context.world, context.promises)) {
+    context.promises.claimed.add(candidate.id);
+    try {
+      const taken = await takeReady(candidate, request, pool, context);
+      if (taken) return taken;
+    } finally {
+      context.promises.claimed.delete(candidate.id);
+    }
+  }
+  return undefined;
+}
+
+/**
+ * The final write: nodes are stored and unlocked before the request turns `fulfilled`, because Zuul reads and locks them
+ * at once. The operations are issued together; the store applies them in this order.
+ */
+async function fulfil(
+  held: Held<NodeRequest>,
+  obtained: Obtained[],
+  pending: Promise<unknown>,
+  context: Context,
+): Promise<void> {
+  const nodes = obtained.flatMap((result) => (result.outcome === 'ready' ? [result] : []));
+  const unlocked = nodes.map(({ node }) => node.release());
+  const fulfilled = context.store.requests.update(held.entry.id, (value) => ({
+    ...inRequestState(value, 'fulfilled', nowS(context.clock)),
+    nodes: nodes.map(({ node }) => node.entry.id),
+  }));
+  const released = held.release();
+  await Promise.allSettled([...nodes.map(({ stored }) => stored), ...unlocked, released]);
+  context.decisions.forget(held.entry.id);
+  try {
+    await pending;
+    await fulfilled;
+    context.log.named('PoolWorker').info('request fulfilled', {
+      requestId: held.entry.id,
+      eventId: held.entry.value.eventId,
+      nodes: nodes.map(({ node }) => node.entry.id),
+    });
+  } catch (error) {
+    // A cancelled request leaves allocated nodes behind; the reaper frees them when it sees the request gone.
+    if (!(error instanceof NotFoundError)) throw error;
+  }
+}
+
+/** A node may have been removed under our hands, by an operator's `erase`. */
+function isWhole(obtained: readonly Obtained[], context: Context): boolean {
+  return obtained.every(
+    (result) =>
+      result.outcome === 'ready' &&
+      !result.node.lost.aborted &&
+      context.world.nodes.has(result.node.entry.id),
+  );
+}
+
+/** This launcher stops, or the pool was replaced: the request is as if it had never been taken. */
+async function startOver(held: Held<NodeRequest>, context: Context): Promise<void> {
+  await context.store.requests.update(held.entry.id, (value) => ({
+    ...inRequestState(value, 'requested', nowS(context.clock)),
+    nodes: [],
+  }));
+}
+
+/** Nodes of a set that did not come together become free for others. */
+async function freeNodesOf(obtained: Obtained[], context: Context): Promise<void> {
+  const freed = obtained.flatMap((result) => {
+    if (result.outcome !== 'ready') return [];
+    const { node, stored } = result;
+    return [
+      stored,
+      context.store.nodes.update(node.entry.id, (value) => ({ ...value, allocatedTo: null })),
+      node.release(),
+    ];
+  });
+  await Promise.allSettled(freed);
+}
+
+async function storeDecline(
+  held: Held<NodeRequest>,
+  reason: string,
+  pool: Pool,
+  context: Context,
+  verdict: 'declined' | 'failed' = 'declined',
+): Promise<void> {
+  const { id, value } = held.entry;
+  const declinedBy = [...value.declinedBy, pool.launcherId];
+  const pools = context.world.registeredPools().map((component) => component.launcherId ?? '');
+  const failed = pools.every((launcherId) => declinedBy.includes(launcherId));
+  const isMinReady = value.requestor === MIN_READY_REQUESTOR;
+  const log = pool.log.child({ requestId: id, eventId: value.eventId });
+  log[isMinReady ? 'debug' : 'info']('request declined', { reason, labels: value.nodeTypes });
+  if (failed)
+    log[isMinReady ? 'debug' : 'error']('request failed: every pool has declined it', {
+      reason,
+      labels: value.nodeTypes,
+    });
+  context.decisions.note(id, pool.key, verdict, reason);
+  await context.store.requests.update(id, (current) => ({
+    ...inRequestState(current, failed ? 'failed' : 'requested', nowS(context.clock)),
+    nodes: [],
+    declinedBy: [...current.declinedBy, pool.launcherId],
+  }));
+}
+
+function giveBackParts(parts: readonly Part[], context: Context): void {
+  for (const part of parts) {
+    if (part.ready) context.promises.claimed.delete(part.ready.id);
+    part.reservation.release();
+  }
+}
+
+/** All nodes of a request are in one zone: that of the first reused node, else one drawn from the pool's. */
+function drawZone(parts: readonly Part[], pool: Pool): string | undefined {
+  const reused = parts.find((part) => part.ready?.value.az)?.ready?.value.az;
+  if (reused) return reused;
+  const zones = pool.runtime.provider.zones?.(pool.config) ?? [];
+  return zones[Math.floor(Math.random() * zones.length)];
+}

@@ -40,7 +40,10 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** Connects and closes again. Rejects with an AttemptError, or with the signal's reason. */
 export function tryTcp(attempt: Attempt): Promise<void> {
-  return withSocket(attempt, (socket, done) => socket.once('connect', () => done(undefined)));
+  return withSocket(attempt, (socket, done, fail) => {
+    socket.once('connect', () => done(undefined));
+    socket.on('error', (error) => fail(socketFailure(error)));
+  });
 }
 
 /**
@@ -50,9 +53,10 @@ export function tryTcp(attempt: Attempt): Promise<void> {
  */
 export function proveHostKey(attempt: Attempt, algorithms: ServerHostKeyAlgorithm[]): Promise<string> {
   return withSocket(attempt, (socket, done, fail) => {
+    let hostKey = '';
+    let greeting = '';
+    socket.on('error', (error) => fail(sshFailure(error, greeting, algorithms)));
     socket.once('connect', () => {
-      let hostKey = '';
-      let greeting = '';
       const client = new Client();
       // Errors keep coming while the socket closes; an EventEmitter without a listener would throw them.
       client.on('error', (error) => fail(sshFailure(error, greeting, algorithms)));
@@ -76,7 +80,10 @@ export function proveHostKey(attempt: Attempt, algorithms: ServerHostKeyAlgorith
   });
 }
 
-/** Opens a socket for `use`, and closes it whatever happens: success, failure, time limit, abort. */
+/**
+ * Opens a socket for `use`, which also listens to its errors, and closes it whatever happens: success, failure, time
+ * limit, abort.
+ */
 function withSocket<T>(
   { host, port, limitMs, signal }: Attempt,
   use: (socket: Socket, done: (value: T) => void, fail: (error: Error) => void) => void,
@@ -96,7 +103,6 @@ function withSocket<T>(
     const onAbort = () => fail(signal.reason as Error);
     const timer = setTimeout(() => fail(tooLate(socket, limitMs)), limitMs);
     signal.addEventListener('abort', onAbort, { once: true });
-    socket.on('error', (error) => fail(socketFailure(error)));
     use(
       socket,
       (value) => {
@@ -122,13 +128,13 @@ function socketFailure(error: NodeJS.ErrnoException): AttemptError {
 }
 
 function sshFailure(error: Error | undefined, greeting: string, algorithms: readonly string[]): AttemptError {
-  if (error !== undefined && REASONS[codeOf(error)] !== undefined) return socketFailure(error);
-  if (greeting === '')
-    return new AttemptError('unreachable', 'connection closed before an SSH banner', error);
-  if (!/^SSH-/m.test(greeting)) {
+  if (greeting !== '' && !/^SSH-/m.test(greeting)) {
     const kind = BUSY.test(greeting) ? 'unreachable' : 'foreign';
     return new AttemptError(kind, `not an SSH server: it says ${JSON.stringify(firstLine(greeting))}`, error);
   }
+  if (error !== undefined && REASONS[codeOf(error)] !== undefined) return socketFailure(error);
+  if (greeting === '')
+    return new AttemptError('unreachable', 'connection closed before an SSH banner', error);
   // ssh2 has no code for this one.
   if (error?.message.includes('no matching host key format')) {
     return new AttemptError('no-such-key', `the SSH server has no key for ${algorithms.join(', ')}`, error);

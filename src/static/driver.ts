@@ -1,4 +1,5 @@
 /** Machines that exist already: registered as ready nodes, lent to one job after the other, never made or removed. */
+import { setMaxListeners } from 'node:events';
 import type { PoolConfig, ProviderConfig } from '../config/config.ts';
 import type { Driver, DriverDeps, Instance, Provider, StaticSlot } from '../driver/driver.ts';
 import { NO_RESOURCES, type Resources } from '../model/resources.ts';
@@ -36,6 +37,7 @@ function openStaticProvider(config: ProviderConfig, { clock }: DriverDeps): Prov
   const entryOf = new Map(slots.map(({ entry, slot }) => [slot.key, entry]));
   const sightings = new Map<Entry, { sinceMs: number; sighting: Promise<Sighting> }>();
   const closing = new AbortController();
+  setMaxListeners(0, closing.signal);
 
   function look(entry: Entry): Promise<Sighting> {
     const known = sightings.get(entry);

@@ -1,0 +1,182 @@
+import fs from 'node:fs';
+import type { RootDatabase } from 'lmdb';
+import { reasonOf, StoreError } from '../../errors.ts';
+import { explainFileError, type Files } from './files.ts';
+
+export type Database = RootDatabase<string, string>;
+
+/** Reserved address space, not disk space; LMDB enlarges it when the data outgrows it. */
+const MAP_BYTES = 4 * 2 ** 30;
+/** Processes that may have the database open at once. */
+const MAX_READERS = 1024;
+
+interface Shared {
+  opening: Promise<Database>;
+  users: number;
+}
+
+/** LMDB must not be opened twice in one process; stores on the same directory share it. */
+const opened = new Map<string, Shared>();
+
+export interface OpenDatabase {
+  db: Database;
+  close(): Promise<void>;
+}
+
+/** Opens the database of a state directory. A resolved transaction is on the disk (fdatasync), not only written. */
+export async function openDatabase(files: Files): Promise<OpenDatabase> {
+  const { dev, ino } = fs.statSync(files.data);
+  const key = `${dev}:${ino}`;
+  const shared = opened.get(key) ?? { opening: openLmdb(files), users: 0 };
+  opened.set(key, shared);
+  shared.users += 1;
+  let closed = false;
+
+  const close = async () => {
+    if (closed) return;
+    closed = true;
+    shared.users -= 1;
+    if (shared.users > 0) return;
+    opened.delete(key);
+    await (await shared.opening).close();
+  };
+
+  try {
+    return { db: await shared.opening, close };
+  } catch (error) {
+    opened.delete(key);
+    throw error;
+  }
+}
+
+/** Everything of one kind, `r/nodes/`: keys in order. */
+export function keysUnder(db: Database, prefix: string): string[] {
+  return [...db.getKeys(rangeOf(prefix))];
+}
+
+/** Keys and texts in order. */
+export function textsUnder(db: Database, prefix: string): { key: string; value: string }[] {
+  return [...db.getRange(rangeOf(prefix))];
+}
+
+const rangeOf = (prefix: string) => ({ start: prefix, end: `${prefix}\uffff` });
+
+async function openLmdb(files: Files): Promise<Database> {
+  const { open } = await import('lmdb');
+  refuseTruncated(files);
+  try {
+    return open<string, string>({
+      path: files.dir,
+      noSubdir: false,
+      encoding: 'string',
+      overlappingSync: false,
+      mapSize: MAP_BYTES,
+      maxReaders: MAX_READERS,
+      permissionsMode: 0o640,
+    } as Parameters<typeof open>[0]) as Database;
+  } catch (error) {
+    throw explainDatabaseError(error, files);
+  }
+}
+
+/**
+ * Reading a page behind the end of the file would kill the process (SIGBUS), so a file that is too short is refused
+ * first. The last pages may be missing rightfully: LMDB does not write pages that were taken and given back. Therefore
+ * it counts only when a root page or more than half of the file is missing.
+ * The meta page: lmdb.h and mdb.c, `MDB_page` (16 bytes), then `MDB_meta`.
+ */
+function refuseTruncated(files: Files): void {
+  const head = Buffer.alloc(8192 + 200);
+  const fd = fs.openSync(files.data, 'r');
+  try {
+    const { size } = fs.fstatSync(fd);
+    if (size === 0) return;
+    const length = fs.readSync(fd, head, 0, head.length, 0);
+    const meta = newestMeta(head.subarray(0, length));
+    if (meta !== undefined && meta.root < size && meta.end <= size * 2) return;
+    const found = meta === undefined ? 'is not a database' : `is cut off at ${size} bytes of ${meta.end}`;
+    throw damaged(files, found);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+const MAGIC = 0xbeefc0de;
+
+/** Bytes that the newest state of the database needs; undefined when this is no database. */
+function newestMeta(head: Buffer): { root: number; end: number } | undefined {
+  const first = readMeta(head, 0);
+  const second = first && readMeta(head, first.pageSize);
+  if (first === undefined || second === undefined) return undefined;
+  const { root, lastPage, pageSize } = second.transaction > first.transaction ? second : first;
+  return { root: root * pageSize, end: (lastPage + 1) * pageSize };
+}
+
+function readMeta(head: Buffer, page: number) {
+  const meta = page + 16;
+  if (head.length < meta + 140 || head.readUInt32LE(meta) !== MAGIC) return undefined;
+  const word = (offset: number) => Number(head.readBigUInt64LE(meta + offset));
+  const roots = [word(24 + 40), word(24 + 48 + 40)].filter((number) => number < 2 ** 52);
+  return {
+    pageSize: head.readUInt32LE(meta + 24),
+    root: Math.max(1, ...roots),
+    lastPage: word(24 + 96),
+    transaction: word(24 + 104),
+  };
+}
+
+function damaged(files: Files, found: string, cause?: unknown): StoreError {
+  return new StoreError(
+    `The state database ${files.data} is damaged: it ${found}. Stop all nodepool processes and restore it from a backup, ` +
+      'or move data.mdb and lock.mdb away to start with an empty state (docs/state.md, "After damage").',
+    { cause },
+  );
+}
+
+/** LMDB's own error numbers (lmdb.h) and those of the system that mean something here. */
+const EIO = 5;
+const ENOSPC = 28;
+const EDQUOT = 122;
+const MDB_CORRUPTED = -30796;
+const MDB_PAGE_NOTFOUND = -30797;
+const MDB_PANIC = -30795;
+const MDB_VERSION_MISMATCH = -30794;
+const MDB_INVALID = -30793;
+const MDB_MAP_FULL = -30792;
+const MDB_READERS_FULL = -30790;
+
+/** Turns an error of LMDB into a StoreError that says what to do. */
+export function explainDatabaseError(error: unknown, files: Files): StoreError {
+  if (error instanceof StoreError) return error;
+  const { code } = error as { code?: unknown };
+  switch (code) {
+    case ENOSPC:
+    case EDQUOT:
+    case MDB_MAP_FULL:
+      return new StoreError(
+        `Nothing was written: no space left for ${files.data}. Free some space on its disk.`,
+        {
+          cause: error,
+        },
+      );
+    case MDB_READERS_FULL:
+      return new StoreError(
+        `${files.dir} is in use by ${MAX_READERS} processes, which is the limit. End some of them and try again.`,
+        { cause: error },
+      );
+    case EIO:
+    case MDB_PANIC:
+      return new StoreError(
+        `The disk below ${files.data} does not work (${reasonOf(error)}). Look at the kernel's log (dmesg), then ` +
+          'restart this program.',
+        { cause: error },
+      );
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+      return damaged(files, `cannot be read (${reasonOf(error)})`, error);
+    default:
+      return explainFileError(error, files.dir);
+  }
+}

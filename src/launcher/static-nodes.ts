@@ -23,16 +23,20 @@ export function createStaticNodes(context: Context, providers: Providers): Stati
   const again = new Set<string>();
   /** Why a host was not registered; logged when it changes. */
   const troubles = new Map<string, string>();
+  /** Providers whose records have been brought up to date with their configuration. */
+  const refreshed = new WeakSet<ProviderRuntime>();
 
   const registerAll = async (runtime: ProviderRuntime, inventory: Inventory) => {
     const unclaimed = new Map<string, Entry<Node>>();
     for (const entry of world.nodesOfProvider(runtime.config.name)) unclaimed.set(entry.id, entry);
     const work: Promise<void>[] = [];
+    const isNew = !refreshed.has(runtime);
+    refreshed.add(runtime);
     for (const slot of inventory.slots()) {
       const existing = [...unclaimed.values()].find(({ value }) => keyOf(value) === slot.key);
       if (existing) unclaimed.delete(existing.id);
       if (!existing) work.push(registerSlot(slot, runtime, inventory));
-      else if (isIdle(existing)) work.push(refreshSlot(existing, slot, runtime, inventory));
+      else if (isIdle(existing) && (isNew || isOutdated(existing, slot))) work.push(refreshSlot(existing, slot, runtime, inventory));
     }
     for (const surplus of unclaimed.values()) if (isIdle(surplus)) work.push(removeSurplus(surplus));
     await Promise.all(work);
@@ -48,14 +52,16 @@ export function createStaticNodes(context: Context, providers: Providers): Stati
     runtime.log.info('static node registered', { nodeId: entry.id, host: fields.hostname, slot: slot.slot });
   };
 
-  /** A ready node gets what changed in the configuration; its host keys are read only when it is registered. */
+  /** A record used since the configuration changed still shows the earlier one. */
+  const isOutdated = ({ value }: Entry<Node>, slot: StaticSlot) =>
+    value.type.join('\n') !== slot.labels.join('\n') || troubles.has(slot.key);
+
   const refreshSlot = async (
     entry: Entry<Node>,
     slot: StaticSlot,
     runtime: ProviderRuntime,
     inventory: Inventory,
   ) => {
-    if (sameLabels(entry.value.type, slot.labels) && troublesAreOver(slot)) return;
     const fields = await inspect(slot, runtime, inventory);
     const held = fields && (await store.nodes.lock(entry.id));
     if (!held) return;
@@ -63,7 +69,6 @@ export function createStaticNodes(context: Context, providers: Providers): Stati
     if (stillIdle) await store.nodes.update(held.entry, (node) => ({ ...node, ...fields }));
     await held.release();
   };
-  const troublesAreOver = (slot: StaticSlot) => !troubles.has(slot.key);
 
   const removeSurplus = async (entry: Entry<Node>) => {
     const held = await store.nodes.lock(entry.id);
@@ -118,10 +123,6 @@ export function createStaticNodes(context: Context, providers: Providers): Stati
 
 function isIdle({ value, locked }: Entry<Node>): boolean {
   return value.state === 'ready' && value.allocatedTo === null && !locked;
-}
-
-function sameLabels(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((label, place) => label === b[place]);
 }
 
 /** The slot a record stands for, in the form of `StaticSlot.key`. */

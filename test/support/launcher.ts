@@ -1,0 +1,167 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { createDrivers } from '../../src/bin/drivers.ts';
+import { systemClock } from '../../src/clock.ts';
+import type { Config } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { Driver } from '../../src/driver/driver.ts';
+import { startLauncher, type Launcher, type Rounds } from '../../src/launcher/launcher.ts';
+import { createLogger, type Logger, type LogEvent } from '../../src/log.ts';
+import { makeRequest, type NodeRequest } from '../../src/model/request.ts';
+import type { Node } from '../../src/model/node.ts';
+import { openEmbeddedStore } from '../../src/store/embedded.ts';
+import type { Entry, Store, View } from '../../src/store/store.ts';
+import { tempDir } from './temp.ts';
+
+/** A launcher in this process on a store of its own, with a second store object that plays Zuul. */
+export interface TestLauncher {
+  launcher: Launcher;
+  /** The requestor's side. */
+  zuul: Store;
+  nodes: View<Node>;
+  requests: View<NodeRequest>;
+  logged: LogEvent[];
+  dir: string;
+  reload(yaml: string): Promise<void>;
+  /** Resolves with the first thing that `found` answers about a change, or about how things are now. */
+  wait<R>(found: () => R | undefined | false | null, what?: string): Promise<R>;
+  request(labels: string[], more?: Partial<NodeRequest>, prefix?: string): Promise<Entry<NodeRequest>>;
+  /** Resolves when the request is fulfilled or failed. */
+  outcome(requestId: string): Promise<Entry<NodeRequest>>;
+  /** Does with a fulfilled request's nodes what Zuul does: lock, in-use, request removed. */
+  use(requestId: string): Promise<{ finish(state?: 'used' | 'hold'): Promise<void>; nodes: Entry<Node>[] }>;
+  stop(): Promise<void>;
+}
+
+const WAIT_MS = 15_000;
+
+export async function startTestLauncher(
+  t: Test,
+  yaml: string,
+  options: { rounds?: Rounds; drivers?: Driver[] } = {},
+): Promise<TestLauncher> {
+  const dir = tempDir(t);
+  const file = join(dir, 'nodepool.yaml');
+  const drivers = options.drivers ?? createDrivers();
+  const load = async (text: string): Promise<Config> => {
+    writeFileSync(file, `state-dir: ${dir}/state\n${text}`);
+    return await loadConfig({ path: file, drivers, env: {} });
+  };
+  const config = await load(yaml);
+  const { log, logged } = recordingLogger();
+  const store = await openEmbeddedStore({ dir: config.stateDir, log });
+  const zuul = await openEmbeddedStore({ dir: config.stateDir, log });
+  const waiting = new Set<() => void>();
+  const changed = () => waiting.forEach((look) => look());
+  const nodes = await zuul.nodes.watch(changed);
+  const requests = await zuul.requests.watch(changed);
+  const launcher = await startLauncher({
+    store,
+    drivers,
+    config,
+    log,
+    clock: systemClock,
+    version: 'test',
+    rounds: options.rounds ?? { sweepMs: 200, cleanMs: 400 },
+  });
+  let stopped: Promise<void> | undefined;
+  const stop = () =>
+    (stopped ??= launcher
+      .stop(AbortSignal.timeout(5_000))
+      .then(() => store.close())
+      .then(() => zuul.close()));
+  t.teardown(stop);
+
+  const wait = <R>(found: () => R | undefined | false | null, what = found.toString()): Promise<R> =>
+    new Promise((resolve, reject) => {
+      const look = () => {
+        const result = found();
+        if (result === undefined || result === false || result === null) return;
+        waiting.delete(look);
+        clearTimeout(timer);
+        resolve(result);
+      };
+      const timer = setTimeout(() => {
+        waiting.delete(look);
+        reject(new Error(`waited ${WAIT_MS} ms in vain for: ${what}`));
+      }, WAIT_MS);
+      waiting.add(look);
+      look();
+    });
+  const outcome = (id: string) =>
+    wait(() => {
+      const entry = requests.entries.get(id);
+      return entry && ['fulfilled', 'failed'].includes(entry.value.state) ? entry : undefined;
+    }, `request ${id} fulfilled or failed`);
+
+  return {
+    launcher,
+    zuul,
+    nodes,
+    requests,
+    logged,
+    dir,
+    async reload(text) {
+      launcher.reload(await load(text));
+    },
+    wait,
+    request: (labels, more = {}, prefix = '200-') => {
+      const timeS = Date.now() / 1000;
+      const request = makeRequest({
+        stateTimeS: timeS,
+        createdTimeS: timeS,
+        nodeTypes: labels,
+        requestor: 'test',
+        ...more,
+      });
+      return zuul.requests.create(request, { prefix });
+    },
+    outcome,
+    async use(requestId) {
+      const fulfilled = await outcome(requestId);
+      const held = await Promise.all(
+        fulfilled.value.nodes.map(async (id) => {
+          const node = await zuul.nodes.lock(id, { waitMs: 5_000 });
+          if (!node) throw new Error(`node ${id} is locked`);
+          return node;
+        }),
+      );
+      await zuul.requests.remove(requestId);
+      const setState = async (state: 'in-use' | 'used' | 'hold') => {
+        const timeS = Date.now() / 1000;
+        await Promise.all(
+          held.map((node) =>
+            zuul.nodes.update(node.entry.id, (value) => ({ ...value, state, stateTimeS: timeS })),
+          ),
+        );
+      };
+      await setState('in-use');
+      return {
+        nodes: held.map((node) => node.entry),
+        async finish(state = 'used') {
+          await setState(state);
+          await Promise.all(held.map((node) => node.release()));
+        },
+      };
+    },
+    stop,
+  };
+}
+
+/** Keeps what is logged; prints it too when NODEPOOL_TEST_LOG is set. */
+export function recordingLogger(): { log: Logger; logged: LogEvent[] } {
+  const logged: LogEvent[] = [];
+  const print = process.env['NODEPOOL_TEST_LOG'] !== undefined;
+  const log = createLogger({
+    enabled: () => true,
+    write(event) {
+      logged.push(event);
+      if (print)
+        process.stderr.write(
+          `${event.level} ${event.logger}: ${event.message} ${JSON.stringify(event.fields)}\n`,
+        );
+    },
+  });
+  return { log, logged };
+}

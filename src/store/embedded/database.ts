@@ -73,7 +73,7 @@ async function openLmdb(files: Files): Promise<Database> {
       mapSize: MAP_BYTES,
       maxReaders: MAX_READERS,
       permissionsMode: 0o640,
-    } as Parameters<typeof open>[0]) as Database;
+    } as Parameters<typeof open>[0]);
   } catch (error) {
     throw explainDatabaseError(error, files);
   }
@@ -83,7 +83,7 @@ async function openLmdb(files: Files): Promise<Database> {
  * Reading a page behind the end of the file would kill the process (SIGBUS), so a file that is too short is refused
  * first. The last pages may be missing rightfully: LMDB does not write pages that were taken and given back. Therefore
  * it counts only when a root page or more than half of the file is missing.
- * The meta page: lmdb.h and mdb.c, `MDB_page` (16 bytes), then `MDB_meta`.
+ * The meta page: lmdb.h and mdb.c, `MDB_page_header` (24 bytes), then `MDB_meta`.
  */
 function refuseTruncated(files: Files): void {
   const head = Buffer.alloc(8192 + 200);
@@ -113,7 +113,7 @@ function newestMeta(head: Buffer): { root: number; end: number } | undefined {
 }
 
 function readMeta(head: Buffer, page: number) {
-  const meta = page + 16;
+  const meta = page + 24;
   if (head.length < meta + 140 || head.readUInt32LE(meta) !== MAGIC) return undefined;
   const word = (offset: number) => Number(head.readBigUInt64LE(meta + offset));
   const roots = [word(24 + 40), word(24 + 48 + 40)].filter((number) => number < 2 ** 52);

@@ -117,12 +117,12 @@ export class Locks {
       const timeIsUp = () =>
         void this.#giveUp(claim, { evenIfFirst: false }).then(
           (gone) => gone && end(() => resolve(undefined)),
-          (error: unknown) => end(() => reject(error as Error)),
+          (error: Error) => end(() => reject(error)),
         );
       const onAbort = () =>
         void this.#giveUp(claim, { evenIfFirst: true }).then(
           (gone) => gone && end(() => reject(signal?.reason as Error)),
-          (error: unknown) => end(() => reject(error as Error)),
+          (error: Error) => end(() => reject(error)),
         );
       const unfollow = follow();
       const cancelTimer = waitMs > MAX_TIMER_MS ? () => undefined : clock.after(waitMs, timeIsUp);

@@ -112,7 +112,7 @@ export class Writer {
         stopWaiting();
         batch.apply(this.#queue.splice(0));
       });
-      if (batch.failure !== undefined) throw batch.failure;
+      if (batch.failure !== undefined) throw batch.failure as Error;
     } catch (error) {
       const reason = explainDatabaseError(batch.failure ?? (await commitError(error)), this.#files);
       batch.fail(reason);

@@ -1,0 +1,76 @@
+#!/usr/bin/env node
+/** The `nodepool` command: reads the environment, wires, runs. What is heavy is imported when a verb asks for it. */
+import { readFileSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
+import { systemClock } from '../clock.ts';
+import { Interrupted } from '../cli/failure.ts';
+import { main } from '../cli/main.ts';
+import { openSink, simpleSettings } from '../log-sink.ts';
+import { createLogger, type Logger } from '../log.ts';
+
+const stop = new AbortController();
+
+/** The first signal lets the verb clean up; the second ends the process at once. */
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    const reason = new Interrupted(signal);
+    if (stop.signal.aborted) process.exit(reason.exitCode);
+    stop.abort(reason);
+  });
+}
+/** `nodepool list | head` is not an error. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  stop.abort(new Interrupted('SIGPIPE'));
+});
+process.stderr.on('error', () => undefined);
+
+const { env } = process;
+
+const exitCode = await main(process.argv.slice(2), {
+  io: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env },
+  version: readVersion(),
+  clock: systemClock,
+  who: `${env['SUDO_USER'] ?? userName()}@${hostname()}`,
+  signal: stop.signal,
+  createLog: ({ debug }) => createStderrLog(debug),
+  async openStore({ config, secure }, log) {
+    const [{ loadStateLocation }, { openStore }] = await Promise.all([
+      import('../config/state-location.ts'),
+      import('../store/open.ts'),
+    ]);
+    return openStore(await loadStateLocation({ path: config, securePath: secure, env }), { log });
+  },
+  async loadConfig({ secure }, file) {
+    const [{ loadConfig }, drivers] = await Promise.all([import('../config/load.ts'), createDriversOnce()]);
+    return loadConfig({ path: file, securePath: secure, drivers, env });
+  },
+  drivers: createDriversOnce,
+});
+process.exit(exitCode);
+
+async function createDriversOnce() {
+  const { createDrivers } = await import('./drivers.ts');
+  return createDrivers();
+}
+
+/** `package.json` lies one folder above `dist/` and `src/`. */
+function readVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`; // a container may run as a user without an entry
+  }
+}
+
+/** Commands print their results themselves; what goes wrong on the way goes to stderr. */
+function createStderrLog(debug: boolean): Logger {
+  return createLogger(
+    openSink(simpleSettings({ to: 'stderr', level: debug ? 'debug' : 'warning' }), { env }),
+  );
+}

@@ -1,0 +1,100 @@
+import { nowS } from '../clock.ts';
+import type { Node } from '../model/node.ts';
+import type { Entry } from '../store/store.ts';
+import { Failure } from './failure.ts';
+import { jsonNodeColumns } from './node-columns.ts';
+import { printJson, printRows } from './print.ts';
+import { knownPools } from './known-pools.ts';
+import { formatUse } from './summary.ts';
+import { toObjects, type Column } from './table.ts';
+import type { Run } from './verb.ts';
+import { findDrain, registeredPools, type RegisteredPool } from './why.ts';
+
+/** What is stored about one provider: its pools as launchers report them, and its nodes. */
+export const run: Run = async (tools, { args }) => {
+  const [provider = ''] = args;
+  const store = await tools.openStore();
+  const [components, statuses, drains, allNodes] = await Promise.all([
+    store.components.list(),
+    store.pools.list(),
+    store.drains.list(),
+    store.nodes.list(),
+  ]);
+  const pools = registeredPools({
+    components: components.map(({ value }) => value),
+    pools: statuses.map(({ value }) => value),
+  }).filter((pool) => pool.provider === provider);
+  const nodes = allNodes.filter(({ value }) => value.provider === provider);
+  if (pools.length === 0 && nodes.length === 0) {
+    const known = await knownPools(tools, store);
+    if (!known.some((pool) => pool.provider === provider)) {
+      throw new Failure(`unknown provider ${provider}; known are: ${namesOf(known) || 'none'}`);
+    }
+  }
+
+  const columns = poolColumns(
+    (pool) =>
+      findDrain(
+        pool,
+        drains.map(({ value }) => value),
+      ) !== undefined,
+  );
+  if (tools.format === 'json') {
+    const nodeObjects = toObjects(jsonNodeColumns(nowS(tools.clock)), nodes);
+    printJson(tools, { provider, pools: toObjects([...columns, ...RAW_POOL], pools), nodes: nodeObjects });
+    return 0;
+  }
+  const { stdout } = tools.io;
+  stdout.write(`Stored data for provider ${provider}\n\nPools:\n`);
+  printRows(tools, pools, columns);
+  stdout.write('\nNodes:\n');
+  printRows(tools, nodes, NODE_COLUMNS);
+  return 0;
+};
+
+const NODE_COLUMNS: readonly Column<Entry<Node>>[] = [
+  { header: 'ID', key: 'id', value: ({ id }) => id },
+  { header: 'Server ID', key: 'server_id', value: ({ value }) => value.externalId, flexible: true },
+];
+
+function poolColumns(draining: (pool: RegisteredPool) => boolean): Column<RegisteredPool>[] {
+  const health = (pool: RegisteredPool) =>
+    pool.status?.unhealthy
+      ? 'unhealthy'
+      : draining(pool)
+        ? 'draining'
+        : pool.status?.paused
+          ? 'at quota'
+          : 'serving';
+  return [
+    { header: 'Pool', key: 'pool', value: ({ pool }) => pool, flexible: true },
+    { header: 'Labels', key: 'labels', value: ({ labels }) => labels, flexible: true },
+    { header: 'Status', key: 'status', value: health },
+    {
+      header: 'In Use',
+      key: 'in_use',
+      value: ({ status }) => (status ? formatUse(status.used, status.limits) : null),
+      flexible: true,
+    },
+    { header: 'Launching', key: 'launching', value: ({ status }) => status?.launching ?? null },
+    {
+      header: 'Problem',
+      key: 'problem',
+      value: ({ status }) => status?.unhealthy ?? status?.paused,
+      flexible: true,
+    },
+    { header: 'Last Error', key: 'last_error', value: ({ status }) => status?.lastError, flexible: true },
+  ];
+}
+
+const RAW_POOL: readonly Column<RegisteredPool>[] = [
+  { header: '', key: 'launcher', value: ({ launcherId }) => launcherId },
+  { header: '', key: 'driver', value: ({ status }) => status?.driver },
+  { header: '', key: 'used', value: ({ status }) => status?.used },
+  { header: '', key: 'limits', value: ({ status }) => status?.limits },
+  { header: '', key: 'last_error_time', value: ({ status }) => status?.lastErrorTimeS },
+];
+
+function namesOf(pools: readonly { provider: string }[]): string {
+  return [...new Set(pools.map(({ provider }) => provider))].sort().join(', ');
+}

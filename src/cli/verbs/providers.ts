@@ -1,0 +1,71 @@
+import type { Verb } from '../verb.ts';
+
+export const providerVerbs: readonly Verb[] = [
+  {
+    name: 'drain',
+    group: 'Providers',
+    summary: 'take a provider or a pool out of service',
+    description:
+      'No new nodes there from now on; those in use finish. Stays in force, also over restarts, until undrain. ' +
+      'With --wait it returns when no node is in use any more, so that a hypervisor can be taken down.',
+    arguments: '<provider> [pool]',
+    options: [{ flags: '--wait', description: 'wait until no node is in use, showing progress' }],
+    examples: [
+      ['drain managed-runc-provider hv1 --wait', 'then: maintenance of hv1 without losing a job'],
+      ['drain cloud-a', 'all pools of a provider'],
+    ],
+    load: () => import('../drain.ts'),
+  },
+  {
+    name: 'undrain',
+    group: 'Providers',
+    summary: 'take it back into service',
+    description: 'Ends what drain began, with the same names.',
+    arguments: '<provider> [pool]',
+    examples: [['undrain managed-runc-provider hv1', 'hv1 takes nodes again']],
+    load: () => import('../undrain.ts'),
+  },
+  {
+    name: 'info',
+    group: 'Providers',
+    summary: 'show what is stored about a provider',
+    description:
+      'Shows the pools of a provider as running launchers report them, and its nodes with their server ids.',
+    arguments: '<provider>',
+    examples: [['info managed-runc-provider', 'health, use and limits of its pools; its nodes']],
+    load: () => import('../info.ts'),
+  },
+  {
+    name: 'erase',
+    group: 'Providers',
+    summary: 'remove the records of a provider',
+    description:
+      'Removes every stored record of a provider that is not configured any more. Nothing is deleted in the provider ' +
+      'itself. Asks first, unless --force is given.',
+    arguments: '<provider>',
+    options: [{ flags: '--force', description: 'do not ask' }],
+    examples: [
+      ['erase old-cloud', 'asks, then removes'],
+      ['erase --force old-cloud', 'for scripts'],
+    ],
+    load: () => import('../erase.ts'),
+  },
+];
+
+export const configurationVerbs: readonly Verb[] = [
+  {
+    name: 'config-validate',
+    group: 'Configuration',
+    summary: 'check the configuration',
+    description:
+      'Checks nodepool.yaml, and secure.conf when -s is given, and prints every mistake with file, line, key, what was ' +
+      'expected and what was found. Contacts no provider and no store. Exit code 1 when there is a mistake.',
+    arguments: '[file]',
+    examples: [
+      ['config-validate', 'the file that the launcher uses'],
+      ['config-validate ./nodepool.yaml', 'another one'],
+      ['-c ./nodepool.yaml -s ./secure.conf config-validate', 'with its secure file'],
+    ],
+    load: () => import('../config-validate.ts'),
+  },
+];

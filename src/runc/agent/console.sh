@@ -1,0 +1,20 @@
+# Streaming the output of Zuul's tasks.
+
+# Starts the log service for Zuul when it does not run in this version yet.
+np_console() {
+	command -v python3 >/dev/null || np_fail 30 "python3 is not installed, so Zuul cannot stream the output of tasks"
+	current=
+	if [ -f "$base/.console.py" ]; then current=$(cat "$base/.console.py"); fi
+	pid=
+	if [ -s "$base/.console.pid" ]; then read -r pid start <"$base/.console.pid"; fi
+	if [ -n "$pid" ] && np_is_running; then
+		[ "$current" != "$script" ] || { printf running; return 0; }
+		kill "$pid"
+		np_await_end 300 || kill -9 "$pid"
+	fi
+	printf '%s\n' "$script" >"$base/.console.py.$$.$op" && mv -f "$base/.console.py.$$.$op" "$base/.console.py" ||
+		np_fail 30 "cannot write $base/.console.py"
+	said=$(python3 "$base/.console.py" "$base" "$console_port" 2>&1 </dev/null) || np_fail 30 "$said"
+	np_read_start "$said" && printf '%s %s\n' "$said" "$start" >"$base/.console.pid"
+	printf started
+}

@@ -1,0 +1,72 @@
+# Removing a container.
+
+# Removes whatever is left of a container; each step is content when its part is gone already.
+np_destroy() {
+	directory=$base/$id
+	if [ ! -e "$directory" ] && [ ! -e "$run/$id" ]; then
+		printf gone
+		return 0
+	fi
+	np_refuse_foreign
+	if np_is_kept; then
+		printf kept
+		return 0
+	fi
+	np_end_creator
+	np_remove
+	printf removed
+}
+
+np_refuse_foreign() {
+	[ -s "$directory/nodepool.json" ] && read -r found <"$directory/nodepool.json" || return 0
+	case $found in
+	*"$mark"*) ;;
+	*) np_fail 13 "$id belongs to another provider: $found" ;;
+	esac
+}
+
+# A failed bundle that the operator wants to look at.
+np_is_kept() {
+	[ -s "$directory/keep-until" ] && read -r until <"$directory/keep-until" || return 1
+	[ "$until" -gt "$(date +%s)" ] 2>/dev/null
+}
+
+np_end_creator() {
+	[ -s "$directory/creator" ] && read -r pid start <"$directory/creator" || return 0
+	np_is_running || return 0
+	kill "$pid" 2>/dev/null
+	np_await_end 300 || kill -9 "$pid"
+}
+
+np_remove() {
+	np_stop || np_fail 16 "container $id does not end"
+	np_unmount "$directory/rootfs" && np_unmount "$directory/overlay" || np_fail 16 "cannot unmount $directory/rootfs"
+	np_release_ports || np_fail 16 "cannot free the port of $id"
+	rm -rf "$directory" || np_fail 16 "cannot remove $directory"
+}
+
+# Ends the container. Killing its first process ends all others of its pid namespace; runc then finds nothing left to
+# wait for.
+np_stop() {
+	pid=
+	if [ -s "$directory/init" ]; then read -r pid start <"$directory/init"; fi
+	if [ -n "$pid" ] && np_is_running; then
+		kill -9 "$pid" 2>/dev/null
+		np_await_end 1000 || return 1
+	fi
+	rm -f "$directory/init"
+	[ -d "$run/$id" ] || return 0
+	said=$(timeout -s KILL 60 runc delete --force "$id" 2>&1)
+	[ ! -d "$run/$id" ] || np_fail 16 "runc delete: $said"
+}
+
+# What killed processes held open may keep a mount busy for a moment.
+np_unmount() {
+	tries=0
+	while np_is_mounted "$1"; do
+		umount "$1" 2>/dev/null && continue
+		tries=$((tries + 1))
+		[ "$tries" -lt 100 ] || { umount "$1"; return 1; }
+		sleep 0.02
+	done
+}

@@ -1,0 +1,259 @@
+/** One hypervisor: the operations that a pool's nodes need, done by the agent over one connection. */
+import type { Clock } from '../clock.ts';
+import { HostError, LaunchError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Agent, Answer } from './agent.ts';
+import { renderBundleAroundPort, type HypervisorPaths, type RootfsFacts } from './bundle.ts';
+import { connectAgent, type AgentLink, type ConnectionSettings } from './connect.ts';
+import type { HostKey } from './host-key.ts';
+import { Link } from './link.ts';
+import type { LabelOptions, PoolOptions, ProviderOptions } from './options.ts';
+import { createPortHints, type PortHints } from './port-hints.ts';
+import { probeLabel } from './probe.ts';
+import { readListing, type Found } from './listing.ts';
+import { renderSshdConfig } from './sshd-config.ts';
+
+export interface HypervisorOptions {
+  provider: ProviderOptions;
+  pool: PoolOptions;
+  labels: readonly LabelOptions[];
+  paths: HypervisorPaths;
+  settings: ConnectionSettings;
+}
+
+/** Identity of a container, kept with it on the hypervisor. */
+export interface Mark {
+  provider: string;
+  pool: string;
+  nodeId: string;
+  requestId: string;
+  label: string;
+}
+
+export interface CreateSpec {
+  id: string;
+  label: LabelOptions;
+  mark: Mark;
+  hostKey: HostKey;
+  signal: AbortSignal;
+}
+
+/** Exit codes of the agent, besides 0. */
+const NOT_RETRIABLE = new Set([10]);
+const PORTS_EXHAUSTED = 11;
+const CREATE_TIMEOUT_MS = 120_000;
+const DESTROY_TIMEOUT_MS = 120_000;
+const LOOK_TIMEOUT_MS = 30_000;
+const PROBE_AGAIN_MS = 30_000;
+/** How long sshd may take to listen, in seconds. */
+const START_SECONDS = 30;
+
+export class Hypervisor {
+  readonly name: string;
+  readonly #options: HypervisorOptions;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #onChange: () => void;
+  readonly #link: Link<AgentLink>;
+  readonly #ports: PortHints;
+  #cancelProbe: () => void = () => undefined;
+
+  constructor(options: HypervisorOptions, deps: { clock: Clock; log: Logger; onChange: () => void }) {
+    this.name = options.pool.name;
+    this.#options = options;
+    this.#clock = deps.clock;
+    this.#log = deps.log;
+    this.#onChange = deps.onChange;
+    this.#ports = createPortHints(options.pool.ports);
+    this.#link = new Link({
+      host: this.name,
+      connect: (signal) => connectAgent(options, deps, signal),
+      onChange: () => this.#changed(),
+      log: deps.log,
+      clock: deps.clock,
+    });
+  }
+
+  /** Why no container of this label can be made now. */
+  unready(label: string): { reason: string; temporary: boolean } | undefined {
+    const { state } = this.#link;
+    switch (state.is) {
+      case 'connecting':
+        return { reason: `connecting to ${this.name}`, temporary: true };
+      case 'down':
+        return { reason: state.reason, temporary: true };
+      case 'up': {
+        const problem = state.linked.problems.get(label);
+        return problem === undefined ? undefined : { reason: `${this.name}: ${problem}`, temporary: false };
+      }
+    }
+  }
+
+  /** Addresses found when the connection was made. */
+  async facts(signal: AbortSignal): Promise<AgentLink['facts']> {
+    return (await this.#link.get(signal)).facts;
+  }
+
+  /** Makes and starts a container; gives the port on which its sshd listens. Cleans up what it could not finish. */
+  async create(spec: CreateSpec): Promise<number> {
+    const { id, label, signal } = spec;
+    const link = await this.#link.get(signal);
+    const rootfs = await this.#rootfsOf(link, label);
+    signal.throwIfAborted();
+    const hint = this.#ports.take(id);
+    // When the launch is cancelled, removing the container also ends its creation, which then answers with an error.
+    const cancel = () => void this.#destroyWith(link.agent, id, spec.mark.provider).catch(() => undefined);
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      const answer = await link.agent.run('create', this.#createVariables(link, spec, rootfs, hint), {
+        timeoutMs: CREATE_TIMEOUT_MS,
+      });
+      if (signal.aborted && answer.code === 0) await this.#destroyWith(link.agent, id, spec.mark.provider);
+      signal.throwIfAborted();
+      const port = this.#readCreated(link, label, answer);
+      this.#ports.settle(id, port);
+      return port;
+    } catch (error) {
+      this.#ports.release(id);
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
+  }
+
+  /** Removes a container and everything of it. False: there was nothing. */
+  async destroy(id: string, provider: string, signal: AbortSignal): Promise<boolean> {
+    const { agent } = await this.#link.get(signal);
+    const text = await this.#destroyWith(agent, id, provider, signal);
+    this.#ports.release(id);
+    return text !== 'gone';
+  }
+
+  /** Every bundle and container that carries the provider's mark. */
+  async list(provider: string, signal: AbortSignal): Promise<Found[]> {
+    const link = await this.#link.get(signal);
+    void link.startConsole();
+    const answer = await link.agent.run('list', {}, { timeoutMs: LOOK_TIMEOUT_MS, signal });
+    const found = readListing(this.#textOf('list', answer)).filter(({ mark }) => mark.provider === provider);
+    for (const { id, port } of found) if (port !== undefined) this.#ports.settle(id, port);
+    return found;
+  }
+
+  /** Why the container is not running any more; undefined when it is. */
+  async checkAlive(id: string, signal: AbortSignal): Promise<string | undefined> {
+    const { agent } = await this.#link.get(signal);
+    const answer = await agent.run('alive', { id }, { timeoutMs: LOOK_TIMEOUT_MS, signal });
+    return answer.code === 0 ? undefined : answer.text.trim();
+  }
+
+  close(): void {
+    this.#cancelProbe();
+    this.#link.close();
+  }
+
+  async #destroyWith(agent: Agent, id: string, provider: string, signal?: AbortSignal): Promise<string> {
+    const answer = await agent.run(
+      'destroy',
+      { id, mark: `"provider":${JSON.stringify(provider)}` },
+      { timeoutMs: DESTROY_TIMEOUT_MS, ...(signal ? { signal } : {}) },
+    );
+    return this.#textOf('destroy', answer);
+  }
+
+  #textOf(operation: string, { code, text }: Answer): string {
+    if (code === 0) return text;
+    throw new HostError(this.name, `${operation} on ${this.name} failed: ${text.trim()}`);
+  }
+
+  /** What is known about the label's rootfs; a label with a problem is looked at again, it may be solved by now. */
+  async #rootfsOf(link: AgentLink, label: LabelOptions): Promise<RootfsFacts> {
+    const known = link.rootfs.get(label.name);
+    if (known !== undefined) return known;
+    await probeLabel(link, label, this.#options.provider.consoleDir);
+    const found = link.rootfs.get(label.name);
+    if (found !== undefined) return found;
+    throw new LaunchError('prepare', `${this.name}: ${link.problems.get(label.name)}`, { retriable: false });
+  }
+
+  #readCreated(link: AgentLink, label: LabelOptions, { code, text }: Answer): number {
+    if (code === 0) return Number(text.split(' ')[0]);
+    const reason = `${this.name}: ${text.trim()}`;
+    // Whatever was known about the rootfs may be wrong now.
+    link.rootfs.delete(label.name);
+    if (NOT_RETRIABLE.has(code)) {
+      link.problems.set(label.name, text.trim());
+      this.#changed();
+      throw new LaunchError('prepare', reason, { retriable: false });
+    }
+    throw new LaunchError(code === PORTS_EXHAUSTED ? 'prepare' : 'create', reason);
+  }
+
+  #createVariables(link: AgentLink, spec: CreateSpec, rootfs: RootfsFacts, hint: number) {
+    const { id, label, mark, hostKey } = spec;
+    const { provider, pool, paths } = this.#options;
+    const [head, tail] = renderBundleAroundPort({
+      id,
+      paths,
+      path: label.path,
+      rootfs,
+      overlay: label.overlay,
+      sudo: label.sudo,
+      homeDir: label.homeDir,
+      consoleDir: provider.consoleDir,
+      limits: label.limits,
+      hiddenPaths: label.hiddenPaths,
+      annotations: annotationsOf(mark),
+      architecture: link.facts.architecture,
+      maxOpenFiles: link.facts.maxOpenFiles,
+    });
+    return {
+      id,
+      path: label.path,
+      user: label.username,
+      home: label.homeDir,
+      overlay: label.overlay ? 'yes' : 'no',
+      overlay_size: label.overlaySize ?? '',
+      keep_seconds: provider.keepFailedSeconds,
+      start_seconds: START_SECONDS,
+      port_first: hint,
+      port_min: pool.ports.first,
+      port_max: pool.ports.last,
+      mark: JSON.stringify(mark),
+      config_head: head,
+      config_tail: tail,
+      sshd_config: renderSshdConfig(label.username),
+      host_key: hostKey.private,
+      host_key_public: hostKey.public,
+    };
+  }
+
+  #changed(): void {
+    this.#cancelProbe();
+    const { state } = this.#link;
+    if (state.is === 'up' && state.linked.problems.size > 0) {
+      this.#cancelProbe = this.#clock.after(PROBE_AGAIN_MS, () => void this.#probeAgain(state.linked));
+    }
+    this.#onChange();
+  }
+
+  async #probeAgain(link: AgentLink): Promise<void> {
+    const failing = this.#options.labels.filter(({ name }) => link.problems.has(name));
+    await Promise.all(failing.map((label) => probeLabel(link, label, this.#options.provider.consoleDir)));
+    for (const { name } of failing) {
+      if (!link.problems.has(name))
+        this.#log.info('label can be served again', { host: this.name, label: name });
+    }
+    this.#changed();
+  }
+}
+
+/** As the container's own annotations: `runc list --format json` shows them. */
+export function annotationsOf(mark: Mark): Record<string, string> {
+  return {
+    'org.nodepool.provider': mark.provider,
+    'org.nodepool.pool': mark.pool,
+    'org.nodepool.node': mark.nodeId,
+    'org.nodepool.request': mark.requestId,
+    'org.nodepool.label': mark.label,
+  };
+}

@@ -3,7 +3,7 @@
  * `src/fake/` is the smallest complete example, and one contract test runs every driver.
  */
 import type { Clock } from '../clock.ts';
-import type { Options, PoolConfig, PoolLabel, ProviderConfig } from '../config/config.ts';
+import type { PoolConfig, PoolLabel, ProviderConfig } from '../config/config.ts';
 import type { Logger } from '../log.ts';
 import type { Resources } from '../model/resources.ts';
 
@@ -19,11 +19,6 @@ export interface Driver {
    * inside the provider (`pools[0].labels[1].path`), what was expected and what was found.
    */
   check?(section: ProviderConfig, report: ReportProblem): void;
-  /**
-   * The labels of a pool whose section has no `labels` key, given the pool's other keys, with their places inside the
-   * pool (`nodes[0].labels[1]`). The loader checks that they are declared and fills `PoolConfig.labels` with them.
-   */
-  labelsOf?(pool: Options): readonly { label: string; path: string }[];
   /** Opens a provider; returns at once and connects in the background. */
   open(config: ProviderConfig, deps: DriverDeps): Provider;
 }

@@ -2,16 +2,16 @@
 import { setMaxListeners } from 'node:events';
 import type { PoolConfig, ProviderConfig } from '../config/config.ts';
 import type { Driver, DriverDeps, Instance, Provider, StaticSlot } from '../driver/driver.ts';
+import { makeSlotKey } from '../driver/slot-key.ts';
 import { NO_RESOURCES, type Resources } from '../model/resources.ts';
 import { HostError } from '../errors.ts';
 import { glanceAt, lookAt, orAborted, type Sighting } from './look.ts';
-import { checkHosts, labelsOf, readHosts, staticSchema, type StaticHost } from './options.ts';
+import { checkHosts, readHosts, staticSchema, type StaticHost } from './options.ts';
 
 export const staticDriver: Driver = {
   name: 'static',
   schema: staticSchema,
   check: checkHosts,
-  labelsOf,
   open: openStaticProvider,
 };
 
@@ -100,23 +100,24 @@ function readEntries(config: ProviderConfig): Entry[] {
 function toSlots(entry: Entry): { entry: Entry; slot: StaticSlot }[] {
   const { pool, host } = entry;
   return Array.from({ length: host.maxParallelJobs }, (_, slot) => {
-    const key = `${host.username}@${host.name}:${host.port}#${slot}`;
+    const key = makeSlotKey(host.name, host.username, host.port, slot);
     return { entry, slot: { key, pool, labels: host.labels, slot } };
   });
 }
 
+/** Every field is there, so that one which is not configured any more is cleared from the record of a refreshed slot. */
 function describe({ host, externalId }: Entry, { hostKeys, publicIpv4, publicIpv6 }: Sighting): Instance {
   return {
     externalId,
     hostname: host.name,
     interfaceIp: host.name,
-    ...(publicIpv4 && { publicIpv4 }),
-    ...(publicIpv6 && { publicIpv6 }),
+    publicIpv4,
+    publicIpv6,
     connectionType: host.connectionType,
     connectionPort: host.port,
     username: host.username,
     hostKeys,
     pythonPath: host.pythonPath,
-    ...(host.shellType && { shellType: host.shellType }),
+    shellType: host.shellType,
   };
 }

@@ -10,8 +10,8 @@ import type { StaticHost } from './options.ts';
 export interface Sighting {
   /** `type base64` each; none where the connection type has no host keys. */
   hostKeys: readonly string[];
-  publicIpv4?: string;
-  publicIpv6?: string;
+  publicIpv4: string | undefined;
+  publicIpv6: string | undefined;
 }
 
 /** Connection types that are SSH underneath. */
@@ -52,9 +52,7 @@ async function readKeys(host: StaticHost, signal: AbortSignal): Promise<readonly
 /** The addresses that the host name stands for; none when it does not resolve, which a failed connection has told. */
 async function readAddresses({ name }: StaticHost, signal: AbortSignal): Promise<Omit<Sighting, 'hostKeys'>> {
   const addresses = isIPv4(name) || isIPv6(name) ? [name] : await resolve(name, signal);
-  const publicIpv4 = addresses.find(isIPv4);
-  const publicIpv6 = addresses.find(isIPv6);
-  return { ...(publicIpv4 && { publicIpv4 }), ...(publicIpv6 && { publicIpv6 }) };
+  return { publicIpv4: addresses.find(isIPv4), publicIpv6: addresses.find(isIPv6) };
 }
 
 async function resolve(name: string, signal: AbortSignal): Promise<string[]> {

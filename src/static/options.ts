@@ -63,7 +63,7 @@ function readHost(node: Options, poolChecksKeys: boolean): StaticHost {
   const connectionType = (node['connection-type'] as string | undefined) ?? 'ssh';
   return {
     name: node['name'] as string,
-    labels: readLabels(node).map(({ label }) => label),
+    labels: readLabels(node),
     username: (node['username'] as string | undefined) ?? 'zuul',
     port: portOf(node),
     timeoutMs: ((node['timeout'] as number | undefined) ?? 5) * 1000,
@@ -74,13 +74,6 @@ function readHost(node: Options, poolChecksKeys: boolean): StaticHost {
     pythonPath: (node['python-path'] as string | undefined) ?? 'auto',
     maxParallelJobs: (node['max-parallel-jobs'] as number | undefined) ?? 1,
   };
-}
-
-/** See `Driver.labelsOf`. */
-export function labelsOf(pool: Options): { label: string; path: string }[] {
-  return nodesOf(pool).flatMap((node, index) =>
-    readLabels(node).map(({ label, path }) => ({ label, path: `nodes[${index}].${path}` })),
-  );
 }
 
 /** What the schema cannot say: hosts registered twice, text that is no host key, contradicting ports. */
@@ -127,11 +120,9 @@ function nodesOf(pool: Options): readonly Options[] {
 }
 
 /** `labels: small big` and `labels: [small, big]` mean the same. */
-function readLabels(node: Options): { label: string; path: string }[] {
-  const labels = node['labels'] as string | readonly string[] | undefined;
-  if (typeof labels !== 'string')
-    return (labels ?? []).map((label, index) => ({ label, path: `labels[${index}]` }));
-  return labels.split(/\s+/).flatMap((label) => (label === '' ? [] : { label, path: 'labels' }));
+function readLabels(node: Options): readonly string[] {
+  const labels = node['labels'] as string | readonly string[];
+  return typeof labels === 'string' ? labels.split(/\s+/).filter((label) => label !== '') : labels;
 }
 
 function keyLines(node: Options): { line: string; path: string }[] {

@@ -6,9 +6,10 @@
  * The new tree replaces the old one by renaming, so a failed build leaves the last good one in place.
  */
 import { chmod, cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { build } from 'esbuild';
+import { join } from 'node:path';
+import { build, type BuildFailure } from 'esbuild';
 
-process.chdir(new URL('..', import.meta.url).pathname);
+process.chdir(join(import.meta.dirname, '..'));
 const startedAt = performance.now();
 const fresh = `dist.new-${process.pid}`;
 const stale = `dist.old-${process.pid}`;
@@ -19,6 +20,9 @@ try {
   await copyAssets();
   await swapIn();
   console.log(`built ${commands.join(', ')} in ${Math.round(performance.now() - startedAt)} ms`);
+} catch (error) {
+  if (!isReported(error)) throw error;
+  process.exitCode = 1;
 } finally {
   await rm(fresh, { recursive: true, force: true });
   await rm(stale, { recursive: true, force: true });
@@ -74,4 +78,9 @@ async function swapIn(): Promise<void> {
     if (error.code !== 'ENOENT') throw error;
   });
   await rename(fresh, 'dist');
+}
+
+/** esbuild prints mistakes in the code itself, with their place. */
+function isReported(error: unknown): boolean {
+  return Array.isArray((error as Partial<BuildFailure> | undefined)?.errors);
 }

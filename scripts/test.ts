@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readTap } from './read-tap.ts';
 
-process.chdir(new URL('..', import.meta.url).pathname);
+process.chdir(join(import.meta.dirname, '..'));
 
 const checks = ['build', 'lint', 'format:check', 'typecheck'];
 const suites = [

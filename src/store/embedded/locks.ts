@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts';
-import { LockLostError, NotFoundError } from '../../errors.ts';
+import { LockLostError, NotFoundError, reasonOf } from '../../errors.ts';
 import type { Entry, Held, LockOptions } from '../store.ts';
 import type { Database } from './database.ts';
 import type { News } from './feed.ts';
@@ -142,7 +142,7 @@ export class Locks {
             const { entry } = collection.read({ get: (key) => db.get(key) }, id);
             end(() => resolve(this.keep(collection, entry, contender)));
           } catch (error) {
-            end(() => reject(error as Error));
+            end(() => reject(error instanceof Error ? error : new Error(reasonOf(error))));
             void this.#leave({ ...claim, over: false }).catch(() => undefined);
           }
         },

@@ -1,0 +1,52 @@
+import fs from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { open } from 'lmdb';
+import {
+  HEAD,
+  pathOf,
+  readHead,
+  readRecord,
+  recordKey,
+  writeRecord,
+} from '../../../src/store/embedded/layout.ts';
+import type { StoreUnderTest } from './contract.ts';
+import type { Place } from './place.ts';
+
+const openRaw = ({ dir }: Place) =>
+  open<string, string>({
+    path: dir,
+    noSubdir: false,
+    encoding: 'string',
+    overlappingSync: false,
+  } as object as {
+    path: string;
+  });
+
+/** The embedded store in a temporary directory. */
+export const embedded: StoreUnderTest = {
+  name: 'embedded',
+
+  async prepare() {
+    const dir = await fs.mkdtemp(path.join(os.tmpdir(), 'sf-nodepool-store-'));
+    return { place: { kind: 'embedded', dir }, remove: () => fs.rm(dir, { recursive: true, force: true }) };
+  },
+
+  async putRaw(place, collection, id, text) {
+    const db = openRaw(place);
+    await db.transaction(() => {
+      const { commit, version } = readHead(db.get(HEAD));
+      const stamp = { version: version + 1, createdMs: 1, modifiedMs: 1, session: undefined };
+      void db.put(recordKey(pathOf(collection, id)), writeRecord({ ...stamp, text }));
+      void db.put(HEAD, `${commit} ${version + 1}`);
+    });
+    await db.close();
+  },
+
+  async getRaw(place, collection, id) {
+    const db = openRaw(place);
+    const stored = db.get(recordKey(pathOf(collection, id)));
+    await db.close();
+    return stored === undefined ? undefined : readRecord(stored).text;
+  },
+};

@@ -1,6 +1,7 @@
 /** Text from outside must not be able to end a line, start one, or move the terminal's cursor. */
 
 // Control characters, line separators and the marks that reverse the direction of text.
+// eslint-disable-next-line no-control-regex -- finding them is the purpose
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
 const UNSAFE_ALL = new RegExp(UNSAFE.source, 'g');
 const BARE = /^[^\s"'=\\[\]]+$/;

@@ -16,7 +16,7 @@ export function textFormat({ colour = false } = {}): Format {
   return (event, { stacks }) => {
     const level = colour ? COLOURED[event.level] : LEVEL_NAMES[event.level];
     const prefix = `${localTime(event.timeMs)} ${level} ${escapeControls(event.logger)}: ${idsOf(event)}`;
-    const [first, ...more] = [...linesOf(event, stacks)].map(escapeControls);
+    const [first = '', ...more] = linesOf(event, stacks).map(escapeControls);
     let text = `${prefix}${first}\n`;
     for (const line of more) text += `${prefix}  ${line}\n`;
     return text;
@@ -61,7 +61,7 @@ const COLOURED: Readonly<Record<Level, string>> = {
 
 function idsOf({ fields: { eventId, requestId, nodeId } }: LogEvent): string {
   let ids = '';
-  if (eventId != null) ids += `[e: ${escapeControls(eventId)}] `;
+  if (eventId !== undefined && eventId !== null) ids += `[e: ${escapeControls(eventId)}] `;
   if (requestId !== undefined) ids += `[node_request: ${escapeControls(requestId)}] `;
   if (nodeId !== undefined) ids += `[node: ${escapeControls(nodeId)}] `;
   return ids;

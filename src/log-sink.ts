@@ -1,5 +1,5 @@
 /** Sends the events of src/log.ts to where the settings say. */
-import type { Level, LogEvent, Sink } from './log.ts';
+import type { Level, Sink } from './log.ts';
 import { jsonFormat, textFormat, type Format, type FormatName } from './log-sink-format.ts';
 import { openFileOutput, streamOutput, type Output } from './log-sink-output.ts';
 

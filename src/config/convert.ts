@@ -11,13 +11,14 @@ import {
   type YAMLMap,
 } from 'yaml';
 import type { Problem } from '../errors.ts';
-import type { Trail } from './document.ts';
+import type { Place, Trail } from './document.ts';
 import type { Source } from './source.ts';
-import { formatPath, quote, type Path } from './words.ts';
+import { formatPath, kindOf, quote, type Path } from './words.ts';
 
 export interface Converted {
   value: unknown;
   problems: readonly Problem[];
+  broken: ReadonlySet<string>;
   /** What lies along a path, the root first. */
   find(path: Path): Trail;
 }
@@ -28,6 +29,8 @@ const MAX_VALUES = 500_000;
 interface Work {
   source: Source;
   problems: Problem[];
+  /** Paths of aliases that lead nowhere. */
+  broken: Set<string>;
   anchors: Map<string, Node>;
   aliases: Map<Alias, Node>;
   /** Nodes being converted now: an alias to one of them is a loop. */
@@ -39,13 +42,14 @@ export function convert(root: Node | null, source: Source): Converted {
   const work: Work = {
     source,
     problems: [],
+    broken: new Set(),
     anchors: new Map(),
     aliases: new Map(),
     active: new Set(),
     values: 0,
   };
   const value = toPlain(root, [], work);
-  return { value, problems: work.problems, find: (path) => findTrail(root, path, work) };
+  return { value, problems: work.problems, broken: work.broken, find: (path) => findTrail(root, path, work) };
 }
 
 function toPlain(node: unknown, path: Path, work: Work): unknown {
@@ -103,7 +107,7 @@ function mergedEntries(pair: Pair, path: Path, work: Work): [string, unknown][] 
         pair.key as Node,
         path,
         'a mapping, or a list of mappings, after "<<"',
-        'something else',
+        isScalar(node) ? kindOf(node.value) : 'a list',
       );
   }
   return entries;
@@ -127,6 +131,7 @@ function resolveAlias(alias: Alias, path: Path, work: Work): Node | undefined {
     work.aliases.set(alias, target);
     return target;
   }
+  work.broken.add(formatPath(path));
   return undefined;
 }
 
@@ -163,7 +168,7 @@ function complain(work: Work, node: Node | null, path: Path, expected: string, f
 }
 
 function findTrail(root: Node | null, path: Path, work: Work): Trail {
-  const trail: Trail[number][] = [{ node: root }];
+  const trail: Place[] = [{ node: root }];
   for (const step of path) {
     const next = child(trail.at(-1)?.node ?? null, step, work);
     if (!next) break;
@@ -172,10 +177,10 @@ function findTrail(root: Node | null, path: Path, work: Work): Trail {
   return trail;
 }
 
-function child(parent: Node | null, step: string | number, work: Work): Trail[number] | undefined {
+function child(parent: Node | null, step: string | number, work: Work): Place | undefined {
   if (isSeq(parent)) {
     const item = typeof step === 'number' ? (parent.items[step] as Node | undefined) : undefined;
-    return item && { node: follow(item, work) };
+    return item && { node: follow(item, work), written: item };
   }
   if (!isMap(parent)) return undefined;
   const own = parent.items.find(

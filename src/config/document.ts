@@ -5,6 +5,7 @@ import {
   isScalar,
   isSeq,
   parseDocument,
+  visit,
   type Document as YamlDocument,
   type Node,
 } from 'yaml';
@@ -12,7 +13,7 @@ import type { Problem } from '../errors.ts';
 import { convert, type Converted } from './convert.ts';
 import { insertedIn, unsetVariable, type Source } from './source.ts';
 import { SYNTAX_WORDS } from './syntax-words.ts';
-import { formatPath, kindOf, quote, type Path } from './words.ts';
+import { formatPath, kindOf, plainText, quote, type Path } from './words.ts';
 import { pyYamlTags } from './yaml-tags.ts';
 
 export interface Document {
@@ -21,6 +22,8 @@ export interface Document {
   readonly value: unknown;
   /** Syntax errors, repeated keys, bad aliases. */
   readonly problems: readonly Problem[];
+  /** Paths whose value is not known, because an alias leads nowhere: no further complaints about those. */
+  readonly broken: ReadonlySet<string>;
   /** Makes a problem at the path; `found` is told from the file when it is not given. */
   problem(path: Path, expected: string, found?: string): Problem;
   lineOf(path: Path): number | undefined;
@@ -30,31 +33,38 @@ export interface Document {
 
 /** Never throws; what is wrong is in `problems`. */
 export function parse(source: Source): Document {
-  let tree: YamlDocument.Parsed | undefined;
-  let problems: Problem[];
+  const tree = parseTree(source.text);
+  const problems = tree
+    ? syntaxProblems(source, tree)
+    : [{ file: source.file, path: '', expected: 'valid YAML', found: 'text that cannot be parsed' }];
+  if (!tree || problems.length > 0) {
+    return makeDocument(source, { value: undefined, problems, broken: new Set(), find: () => [] });
+  }
+  return makeDocument(source, convert(tree.contents, source));
+}
+
+/** Undefined when the parser itself gives up, for instance on thousands of nested brackets. */
+function parseTree(text: string): YamlDocument.Parsed | undefined {
   try {
-    tree = parseDocument(source.text, {
+    return parseDocument(text, {
       version: '1.1',
       customTags: pyYamlTags,
       uniqueKeys: false,
       prettyErrors: false,
-      logLevel: 'silent',
+      // Anything but "silent", which would let further documents in the file pass.
+      logLevel: 'error',
     });
-    problems = syntaxProblems(source, [...tree.errors, ...tree.warnings]);
   } catch {
-    // The parser itself gave up, for instance on thousands of nested brackets.
-    problems = [{ file: source.file, path: '', expected: 'valid YAML', found: 'text that cannot be parsed' }];
+    return undefined;
   }
-  if (!tree || problems.length > 0)
-    return makeDocument(source, { value: undefined, problems, find: () => [] });
-  return makeDocument(source, convert(tree.contents, source));
 }
 
-function makeDocument(source: Source, { value, problems, find }: Converted): Document {
+function makeDocument(source: Source, { value, problems, broken, find }: Converted): Document {
   const document: Document = {
     source,
     value,
     problems,
+    broken,
     problem: (path, expected, found = describe(source, path, find(path))) => {
       const line = document.lineOf(path);
       return {
@@ -78,14 +88,22 @@ function makeDocument(source: Source, { value, problems, find }: Converted): Doc
 }
 
 /** The places along a path: [root, providers, providers[0], …], as far as they exist. */
-export type Trail = readonly { key?: Node | undefined; node: Node | null }[];
+export type Trail = readonly Place[];
+
+export interface Place {
+  key?: Node | undefined;
+  /** What is there, aliases followed. */
+  node: Node | null;
+  /** What is written there: the alias itself. */
+  written?: Node | null;
+}
 
 /** A scalar's own place, a mapping's or list's key; where the end of the path does not exist, the last thing that does. */
 function offsetOf(trail: Trail): number | undefined {
   if (trail.length < 2) return undefined;
-  const { key, node } = trail.at(-1) as Trail[number];
+  const { key, node, written } = trail.at(-1) as Place;
   const valueStart = isScalar(node) && node.source !== '' ? node.range?.[0] : undefined;
-  return valueStart ?? key?.range?.[0] ?? node?.range?.[0];
+  return valueStart ?? key?.range?.[0] ?? node?.range?.[0] ?? written?.range?.[0];
 }
 
 function describe(source: Source, path: Path, trail: Trail): string {
@@ -101,9 +119,9 @@ function describe(source: Source, path: Path, trail: Trail): string {
   if (typeof node.value === 'string') return `${quote(node.value)}${unsetHint(node.value)}`;
   const written = node.source ?? '';
   if (node.value === null) return written === '' ? 'nothing' : written;
-  return written === String(node.value)
+  return written === plainText(node.value)
     ? written
-    : `${quote(written).slice(1, -1)} (read as ${String(node.value)})`;
+    : `${quote(written).slice(1, -1)} (read as ${plainText(node.value)})`;
 }
 
 function isSecret(path: Path): boolean {
@@ -117,20 +135,34 @@ function unsetHint(text: string): string {
   return variable === undefined ? '' : ` (the environment variable ${variable} is not set)`;
 }
 
-interface SyntaxError {
-  code: string;
-  pos: [number, number];
-}
-
-function syntaxProblems(source: Source, errors: readonly SyntaxError[]): Problem[] {
-  const problems = new Map<string, Problem>();
-  for (const { code, pos } of errors) {
+function syntaxProblems(source: Source, tree: YamlDocument.Parsed): Problem[] {
+  const problems = new Map<number, Problem>();
+  for (const { code, pos, message } of [...tree.errors, ...tree.warnings]) {
+    const unclosed =
+      code === 'MISSING_CHAR' && message.includes('closing') ? openQuote(tree, pos[0]) : undefined;
+    if (unclosed !== undefined) {
+      const line = source.lineAt(unclosed);
+      problems.set(line, { file: source.file, line, path: '', expected: 'a closing quote', found: 'none' });
+      continue;
+    }
     const line = source.lineAt(pos[0]);
     const [expected, found] = SYNTAX_WORDS[code] ?? ['valid YAML', `text that is not (${code})`];
     const lineEnd = source.text.indexOf('\n', pos[0]);
     const rest = source.text.slice(pos[0], lineEnd === -1 ? undefined : lineEnd);
     const problem = { file: source.file, line, path: '', expected, found: `${found}${unsetHint(rest)}` };
-    if (!problems.has(`${line} ${code}`)) problems.set(`${line} ${code}`, problem);
+    // What follows on the same line is mostly a consequence of the first mistake.
+    if (!problems.has(line)) problems.set(line, problem);
   }
   return [...problems.values()];
+}
+
+/** Where the quoted text starts that goes on until `end` because its closing quote is missing. */
+function openQuote(tree: YamlDocument.Parsed, end: number): number | undefined {
+  let start: number | undefined;
+  visit(tree, {
+    Scalar(_key, { type, range }) {
+      if (range && type?.startsWith('QUOTE') && range[0] < end) start = range[0];
+    },
+  });
+  return start;
 }

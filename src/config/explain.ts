@@ -1,7 +1,7 @@
 /** Turns what ajv reports into words an operator understands. */
 import type { ErrorObject } from 'ajv';
 import type { Complaint } from './validate.ts';
-import { anyOf, didYouMean, quote, type Path } from './words.ts';
+import { anyOf, didYouMean, plainText, quote, type Path } from './words.ts';
 
 /** Errors in ajv's order; `root` is the checked value, to tell list positions from keys. */
 export function explain(errors: readonly ErrorObject[], root: unknown): Complaint[] {
@@ -81,12 +81,12 @@ export function describeSchema(given: unknown): string {
   const union = schema.anyOf ?? schema.oneOf;
   if (Array.isArray(union)) return anyOf([...new Set(union.map(describeSchema))]);
   if (Array.isArray(schema.enum))
-    return `one of ${schema.enum.map((value) => quote(String(value))).join(', ')}`;
-  if ('const' in schema) return quote(String(schema.const));
+    return `one of ${schema.enum.map((value) => quote(plainText(value))).join(', ')}`;
+  if ('const' in schema) return quote(plainText(schema.const));
   if (schema.type !== undefined)
-    return anyOf([schema.type].flat().map((type) => describeType(String(type), schema)));
+    return anyOf([schema.type].flat().map((type) => describeType(plainText(type), schema)));
   if (Array.isArray(schema.required))
-    return `the key ${schema.required.map((key) => quote(String(key))).join(' and ')}`;
+    return `the key ${schema.required.map((key) => quote(plainText(key))).join(' and ')}`;
   return 'another value';
 }
 
@@ -106,7 +106,7 @@ function describeType(type: string, schema: Record<string, unknown>): string {
     return `${words} that matches ${schema.pattern}`;
   if (type !== 'integer' && type !== 'number') return words;
   if (schema.minimum !== undefined && schema.maximum !== undefined) {
-    return `${words} from ${String(schema.minimum)} to ${String(schema.maximum)}`;
+    return `${words} from ${plainText(schema.minimum)} to ${plainText(schema.maximum)}`;
   }
   const limits = [
     ['minimum', 'of at least'],
@@ -115,7 +115,7 @@ function describeType(type: string, schema: Record<string, unknown>): string {
     ['exclusiveMaximum', 'below'],
   ] as const;
   const stated = limits.filter(([keyword]) => schema[keyword] !== undefined);
-  return [words, ...stated.map(([keyword, text]) => `${text} ${String(schema[keyword])}`)].join(' ');
+  return [words, ...stated.map(([keyword, text]) => `${text} ${plainText(schema[keyword])}`)].join(' ');
 }
 
 /**

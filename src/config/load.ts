@@ -45,11 +45,12 @@ export async function loadConfig({ path, securePath, drivers, env }: LoadOptions
   const main = mainFile.document;
   const secure = secureFile?.document;
   const config = main && (await check(main, secure, drivers, problems));
-  if (!config || problems.length > 0) throw new ConfigError(arrange(problems, path));
+  if (!config || problems.length > 0) throw new ConfigError(arrange(problems, [mainFile, secureFile]));
   return deepFreeze({ ...config, warnings: warnAbout(main, secureFile) });
 }
 
 export interface OpenedFile {
+  path: string;
   document?: Document;
   problems: readonly Problem[];
   /** Permission bits. */
@@ -58,9 +59,9 @@ export interface OpenedFile {
 
 async function open(path: string, env: Env, options: { secret?: boolean } = {}): Promise<OpenedFile> {
   const read = await readSource(path, env, options);
-  if ('problem' in read) return { problems: [read.problem], mode: 0 };
+  if ('problem' in read) return { path, problems: [read.problem], mode: 0 };
   const document = parse(read.source);
-  return { document, problems: document.problems, mode: read.mode };
+  return { path, document, problems: document.problems, mode: read.mode };
 }
 
 /** Adds every mistake to `problems`; what it answers is to be used only when there are none. */
@@ -140,10 +141,15 @@ async function readSecure(
   return readSecretEnvVars(value, concreteImageNames(diskimages), secure.textAt, report);
 }
 
-/** The main file's first, by line; each once. */
-function arrange(problems: readonly Problem[], mainPath: string): Problem[] {
-  const unique = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
-  return [...unique.values()].sort(
-    (a, b) => Number(a.file !== mainPath) - Number(b.file !== mainPath) || (a.line ?? 0) - (b.line ?? 0),
-  );
+/** By file and line, each once, without what follows from a broken alias. */
+function arrange(problems: readonly Problem[], files: readonly (OpenedFile | undefined)[]): Problem[] {
+  const arranged: Problem[] = [];
+  for (const { path, document, problems: own } of files.filter((file) => file !== undefined)) {
+    const mine = problems.filter(
+      (problem) => problem.file === path && (own.includes(problem) || !document?.broken.has(problem.path)),
+    );
+    const unique = new Map(mine.map((problem) => [JSON.stringify(problem), problem]));
+    arranged.push(...[...unique.values()].sort((a, b) => (a.line ?? 0) - (b.line ?? 0)));
+  }
+  return arranged;
 }

@@ -10,7 +10,7 @@ import { parse } from './document.ts';
 import { parseIni } from './log-config-ini.ts';
 import { asList, asMapping } from './plain.ts';
 import { readSource, type Source } from './source.ts';
-import { kindOf, quote, type Path } from './words.ts';
+import { kindOf, plainText, quote, type Path } from './words.ts';
 
 export interface LogConfig {
   settings: LogSettings;
@@ -120,7 +120,7 @@ function readHandler(
     return undefined;
   }
   if (kind === 'console') {
-    const stream = String(handler.stream ?? 'ext://sys.stderr');
+    const stream = plainText(handler.stream ?? 'ext://sys.stderr');
     if (stream === 'ext://sys.stdout' || stream === 'ext://sys.stderr') {
       return { to: stream.endsWith('stdout') ? 'stdout' : 'stderr', ...rest };
     }
@@ -184,7 +184,7 @@ function readLevel(value: unknown, path: Path, work: Work): Threshold | undefine
             ? 'error'
             : 'off';
   }
-  const level = LEVELS.get(String(value));
+  const level = LEVELS.get(plainText(value));
   if (!level) work.problems.push(work.problem(path, `one of ${[...LEVELS.keys()].join(', ')}`));
   return level;
 }

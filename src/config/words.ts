@@ -33,6 +33,11 @@ export function quote(text: string): string {
   });
 }
 
+/** A scalar as text, without quotes. */
+export function plainText(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing');
+}
+
 /** What kind of value it is, without the value. */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
@@ -44,7 +49,7 @@ export function kindOf(value: unknown): string {
 
 /** `a, b or c` */
 export function anyOf(words: readonly string[]): string {
-  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words.at(-1) as string}`;
 }
 
 /** ` (did you mean "max-servers"?)`, or nothing when no known word is near. */

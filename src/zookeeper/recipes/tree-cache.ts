@@ -1,0 +1,354 @@
+import type { ZooKeeperClient } from '../client.ts';
+import { ClosedError, ErrorCode, NoNodeError, SessionExpiredError, UnimplementedError } from '../errors.ts';
+import { joinPath } from '../paths.ts';
+import { callListener } from '../session/emitter.ts';
+import type { Stat, StateChange, WatchEvent } from '../types.ts';
+import { OrderedQueue, type Step } from './ordered-queue.ts';
+import { Tree, type TreeChange, type TreeNode } from './tree.ts';
+import { WalkWindow } from './walk-window.ts';
+
+/**
+ * What to know about a znode: `data` and everything below it; `children` only, which saves reading the data; `name`, the
+ * mere existence, which costs no request at all; or `nothing`, then also for everything below.
+ */
+export type Interest = 'data' | 'children' | 'name' | 'nothing';
+
+export interface TreeCacheOptions {
+  /** `data` for everything unless given. Must give the same answer each time. */
+  interest?: (path: string) => Interest;
+  /** Called for every change, after the cache shows it. Also for each znode found at the beginning. */
+  onChange?: (change: TreeChange) => void;
+  /** `false`: changes may be unseen because the connection is away. `true`: complete again. */
+  onCurrent?: (isCurrent: boolean) => void;
+  /** A znode could not be read, because of its access control list for instance; it counts as absent. */
+  onError?: (error: unknown, path: string) => void;
+}
+
+/** Begins to copy everything from `root` down; resolves when the copy is complete. The root need not exist. */
+export async function openTreeCache(
+  client: ZooKeeperClient,
+  root: string,
+  options: TreeCacheOptions & { signal?: AbortSignal } = {},
+): Promise<TreeCache> {
+  const cache = new TreeCache(client, root, options);
+  try {
+    await cache.open(options.signal);
+    return cache;
+  } catch (error) {
+    await cache.close();
+    throw error;
+  }
+}
+
+/**
+ * A copy of a subtree that follows the servers' changes in their order.
+ *
+ * With one persistent recursive watch every change of data costs one read and every deletion none. Servers before 3.6 do
+ * not have it; there each znode carries one-shot watches, and a change of children costs a listing.
+ *
+ * Why it stays right: answers and events of a connection come in the order in which things happened, so a read that was
+ * asked for after an event shows at least that event. All results, and deletions too, go through one queue and are applied
+ * in the order of asking. A deletion voids the reads of the same path in front of it. After a reconnect the watch is set
+ * first and then everything is read again, so what happened meanwhile is found, deletions included.
+ */
+export class TreeCache {
+  readonly root: string;
+  readonly #client: ZooKeeperClient;
+  readonly #options: TreeCacheOptions;
+  readonly #tree: Tree;
+  readonly #queue = new OrderedQueue();
+  /** Reads not applied yet, by path, so that a deletion can void them. */
+  readonly #reads = new Map<string, Set<Step>>();
+  /** Paths whose read has been asked for in this tick and leaves with the next write: newer events change nothing. */
+  readonly #unsent = new Set<string>();
+  #walk: WalkWindow | undefined;
+  #usesOneShots = false;
+  #isCurrent = false;
+  #isClosed = false;
+  #removeWatch: (() => Promise<void>) | undefined;
+  readonly #stopListening: () => void;
+  #onWalked: ((error?: Error) => void) | undefined;
+
+  constructor(client: ZooKeeperClient, root: string, options: TreeCacheOptions) {
+    this.root = root;
+    this.#client = client;
+    this.#options = options;
+    this.#tree = new Tree(root);
+    this.#stopListening = client.onState((change) => this.#onState(change));
+  }
+
+  /** Whether the copy is complete and followed. Otherwise it shows what was known last. */
+  get isCurrent(): boolean {
+    return this.#isCurrent;
+  }
+
+  get size(): number {
+    return this.#tree.size;
+  }
+
+  get(path: string): TreeNode | undefined {
+    return this.#tree.get(path);
+  }
+
+  /** Names of the known children, in no particular order. */
+  childrenOf(path: string): ReadonlySet<string> {
+    return this.#tree.childrenOf(path);
+  }
+
+  nodes(): IterableIterator<TreeNode> {
+    return this.#tree.nodes();
+  }
+
+  /**
+   * Resolves when everything the client has heard of by now is in the cache: after an awaited write, that write. (With
+   * one-shot watches this holds for changes of data and deletions, and for creations one level deep.)
+   */
+  async settled(): Promise<void> {
+    for (let round = 0; round < (this.#usesOneShots ? 2 : 1); round++) {
+      await new Promise<void>((resolve) => this.#queue.addReady(resolve));
+    }
+  }
+
+  async open(signal?: AbortSignal): Promise<void> {
+    const walked = new Promise<void>((resolve, reject) => {
+      this.#onWalked = (error) => (error ? reject(error) : resolve());
+    });
+    walked.catch(() => undefined);
+    const onAbort = () => this.#onWalked?.(signal?.reason);
+    signal?.throwIfAborted();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      await this.#setWatch();
+      await walked;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Stops following; what is known stays readable. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#setCurrent(false);
+    this.#stopListening();
+    await this.#removeWatch?.();
+    if (!this.#usesOneShots) return;
+    this.#client.removeWatch(this.root, this.#onEvent);
+    for (const { path } of this.#tree.nodes()) this.#client.removeWatch(path, this.#onEvent);
+  }
+
+  /** The watch first, then the walk: nothing falls in between. */
+  async #setWatch(): Promise<void> {
+    try {
+      const remove = await this.#client.addWatch(this.root, this.#onEvent, { recursive: true, timeoutMs: 0 });
+      this.#removeWatch = remove;
+      if (this.#isClosed) return await remove();
+    } catch (error) {
+      if (error instanceof SessionExpiredError) return this.#setWatch();
+      if (!(error instanceof UnimplementedError)) throw error;
+      this.#usesOneShots = true;
+    }
+    this.#startWalk();
+  }
+
+  #onState({ state, error }: StateChange): void {
+    if (state === 'closed') {
+      this.#setCurrent(false);
+      this.#onWalked?.(error ?? new ClosedError(ErrorCode.closed, 'the client is closed'));
+    }
+    if (state === 'suspended' || state === 'lost') this.#setCurrent(false);
+    // With one-shot watches the servers report what was missed, unless the session is gone with its watches.
+    if (!this.#usesOneShots) return;
+    if (state === 'lost') {
+      this.#walk?.cancel();
+      this.#walk = undefined;
+    }
+    if (state !== 'connected') return;
+    if (!this.#walk) this.#startWalk();
+    else if (this.#walk.isDone) void this.#becomeCurrent();
+  }
+
+  /** What was missed is reported before the answer to the first request. */
+  async #becomeCurrent(): Promise<void> {
+    const walk = this.#walk;
+    const answered = await this.#read(this.root, () => this.#client.exists(this.root, { timeoutMs: 0 }));
+    if (answered !== null)
+      this.#queue.addReady(() => this.#walk === walk && this.#setCurrent(!this.#isClosed));
+  }
+
+  readonly #onEvent = ({ type, path }: WatchEvent): void => {
+    if (this.#isClosed || this.#interestIn(path) === 'nothing') return;
+    if (type === 'resync') this.#startWalk();
+    else if (type === 'removed') {
+      this.#removeWatch = undefined;
+      void this.#setWatch().catch((error: unknown) => this.#options.onError?.(error, this.root));
+    } else if (type === 'deleted') this.#enqueueRemoval(path);
+    else if (type === 'children') this.#enqueueListing(path);
+    else if (type === 'changed' || type === 'created') this.#enqueueRead(path, undefined);
+  };
+
+  /** Reads everything. A walk that is still under way goes no deeper. */
+  #startWalk(): void {
+    this.#setCurrent(false);
+    this.#walk?.cancel();
+    const walk: WalkWindow = new WalkWindow(() => {
+      if (this.#walk !== walk || this.#isClosed) return;
+      this.#setCurrent(true);
+      this.#onWalked?.();
+    });
+    this.#walk = walk;
+    walk.add(() => this.#enqueueRead(this.root, walk));
+  }
+
+  /** `walk`: part of a walk, so that what is below is read as well. */
+  #enqueueRead(path: string, walk: WalkWindow | undefined): void {
+    const interest = this.#interestIn(path);
+    if (interest === 'data' && !walk && this.#unsent.has(path)) return;
+    if (interest === 'data') this.#readData(path, walk);
+    else this.#queue.addReady(() => this.#applyName(path, interest, walk));
+  }
+
+  #readData(path: string, walk: WalkWindow | undefined): void {
+    this.#markUnsent(path);
+    const step = this.#queue.add(async () => {
+      const found = await this.#read(path, () => this.#client.getData(path, this.#readOptions()));
+      return (isVoid) => {
+        this.#forget(path, step);
+        if (!isVoid && found) this.#applyData(path, found, walk);
+        else if (!isVoid && found === undefined) this.#applyAbsent(path);
+        walk?.done();
+      };
+    });
+    this.#remember(path, step);
+  }
+
+  #applyData(path: string, { data, stat }: { data: Buffer; stat: Stat }, walk: WalkWindow | undefined): void {
+    const previous = this.#tree.get(path);
+    const isNews = previous?.stat?.mzxid !== stat.mzxid;
+    // What was received is a view into a larger buffer, so the cache keeps a copy of its own.
+    this.#tree.put({ path, data: isNews || !previous ? copyOf(data) : previous.data, stat });
+    if (isNews) this.#report({ path, node: this.#tree.get(path), previous });
+    const isNew = !previous && this.#usesOneShots;
+    if (
+      isNew ||
+      (walk && (this.#usesOneShots || stat.numChildren > 0 || this.#tree.childrenOf(path).size > 0))
+    ) {
+      this.#enqueueListing(path, walk);
+    }
+  }
+
+  #applyName(path: string, interest: Interest, walk: WalkWindow | undefined): void {
+    if (interest !== 'nothing' && !this.#tree.get(path)) {
+      const node = { path, data: nothing, stat: undefined };
+      this.#tree.put(node);
+      this.#report({ path, node, previous: undefined });
+    }
+    if (interest === 'children' && (walk || this.#usesOneShots)) this.#enqueueListing(path, walk);
+    walk?.done();
+  }
+
+  #enqueueListing(path: string, walk?: WalkWindow): void {
+    if (this.#interestIn(path) === 'name') return;
+    walk?.begin();
+    const step = this.#queue.add(async () => {
+      const names = await this.#read(path, () => this.#client.getChildren(path, this.#readOptions()));
+      return (isVoid) => {
+        this.#forget(path, step);
+        if (!isVoid && names) this.#applyListing(path, names, walk);
+        else if (!isVoid && names === undefined) this.#applyAbsent(path);
+        walk?.done();
+      };
+    });
+    this.#remember(path, step);
+  }
+
+  #applyListing(path: string, names: string[], walk: WalkWindow | undefined): void {
+    const found = new Set(names);
+    const known = this.#tree.childrenOf(path);
+    for (const name of [...known]) if (!found.has(name)) this.#applyAbsent(joinPath(path, name));
+    for (const name of names) {
+      const child = joinPath(path, name);
+      if (this.#interestIn(child) === 'nothing') continue;
+      if (walk && !walk.isCancelled) walk.add(() => this.#enqueueRead(child, walk));
+      else if (!known.has(name) && this.#usesOneShots) this.#enqueueRead(child, undefined);
+    }
+  }
+
+  #enqueueRemoval(path: string): void {
+    for (const step of this.#reads.get(path) ?? []) step.isVoid = true;
+    this.#reads.delete(path);
+    this.#unsent.delete(path);
+    this.#queue.addReady(() => this.#applyAbsent(path));
+  }
+
+  #applyAbsent(path: string): void {
+    for (const previous of this.#tree.remove(path)) {
+      this.#report({ path: previous.path, node: undefined, previous });
+    }
+    if (path === this.root && this.#usesOneShots) this.#waitForRoot();
+  }
+
+  /** One-shot watches cannot be set on what is absent, except this one. */
+  #waitForRoot(): void {
+    void this.#client
+      .exists(this.root, { timeoutMs: 0, watch: this.#onEvent })
+      .then((stat) => stat && !this.#tree.get(this.root) && this.#enqueueRead(this.root, undefined))
+      // The session or the client has ended, which the listener has heard.
+      .catch(() => undefined);
+  }
+
+  /** Undefined: the znode does not exist. Null: it could not be read, and nothing is known. */
+  async #read<T>(path: string, read: () => Promise<T>): Promise<T | undefined | null> {
+    try {
+      return await read();
+    } catch (error) {
+      if (error instanceof NoNodeError) return undefined;
+      // After a lost session everything is read anew anyway.
+      if (error instanceof SessionExpiredError || error instanceof ClosedError) return null;
+      this.#options.onError?.(error, path);
+      return undefined;
+    }
+  }
+
+  #readOptions() {
+    return this.#usesOneShots ? { timeoutMs: 0, watch: this.#onEvent } : { timeoutMs: 0 };
+  }
+
+  #interestIn(path: string): Interest {
+    return this.#options.interest?.(path) ?? 'data';
+  }
+
+  #remember(path: string, step: Step): void {
+    const steps = this.#reads.get(path);
+    if (steps) steps.add(step);
+    else this.#reads.set(path, new Set([step]));
+  }
+
+  #forget(path: string, step: Step): void {
+    const steps = this.#reads.get(path);
+    if (steps?.delete(step) && steps.size === 0) this.#reads.delete(path);
+  }
+
+  #markUnsent(path: string): void {
+    if (this.#unsent.size === 0) process.nextTick(() => this.#unsent.clear());
+    this.#unsent.add(path);
+  }
+
+  #setCurrent(isCurrent: boolean): void {
+    if (this.#isCurrent === isCurrent) return;
+    this.#isCurrent = isCurrent;
+    if (this.#options.onCurrent) callListener(this.#options.onCurrent, isCurrent);
+  }
+
+  #report(change: TreeChange): void {
+    if (this.#options.onChange) callListener(this.#options.onChange, change);
+  }
+}
+
+const nothing = Buffer.alloc(0);
+
+function copyOf(data: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(data.length);
+  data.copy(copy);
+  return copy;
+}

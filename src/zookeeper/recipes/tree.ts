@@ -1,0 +1,74 @@
+import { nameOf, parentOf } from '../paths.ts';
+import type { Stat } from '../types.ts';
+
+/** A znode as last read. Immutable; a change makes a new one. */
+export interface TreeNode {
+  readonly path: string;
+  readonly data: Buffer;
+  /**
+   * As of the last read of the data. What concerns children (`numChildren`, `cversion`, `pzxid`) may be older than the
+   * tree. Undefined where only the name is tracked.
+   */
+  readonly stat: Stat | undefined;
+}
+
+/** `node` absent: removed. `previous` absent: added. */
+export interface TreeChange {
+  readonly path: string;
+  readonly node: TreeNode | undefined;
+  readonly previous: TreeNode | undefined;
+}
+
+interface Entry {
+  node: TreeNode;
+  children: Set<string>;
+}
+
+/** Znodes by path, with the names of their children. */
+export class Tree {
+  readonly #root: string;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get(path: string): TreeNode | undefined {
+    return this.#entries.get(path)?.node;
+  }
+
+  childrenOf(path: string): ReadonlySet<string> {
+    return this.#entries.get(path)?.children ?? none;
+  }
+
+  *nodes(): IterableIterator<TreeNode> {
+    for (const { node } of this.#entries.values()) yield node;
+  }
+
+  put(node: TreeNode): void {
+    const known = this.#entries.get(node.path);
+    if (known) {
+      known.node = node;
+      return;
+    }
+    this.#entries.set(node.path, { node, children: new Set() });
+    if (node.path !== this.#root) this.#entries.get(parentOf(node.path))?.children.add(nameOf(node.path));
+  }
+
+  /** Takes out the znode and everything below it; returns what was there, leaves first. */
+  remove(path: string): TreeNode[] {
+    const entry = this.#entries.get(path);
+    if (!entry) return [];
+    const prefix = path === '/' ? '/' : `${path}/`;
+    const removed = [...entry.children].flatMap((name) => this.remove(prefix + name));
+    this.#entries.delete(path);
+    if (path !== this.#root) this.#entries.get(parentOf(path))?.children.delete(nameOf(path));
+    return [...removed, entry.node];
+  }
+}
+
+const none: ReadonlySet<string> = new Set();

@@ -1,5 +1,4 @@
 /** Makes a hypervisor ready for work: connection, agent, checks of its labels, log service for Zuul. */
-import { randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { asset } from '../asset.ts';
@@ -52,11 +51,10 @@ interface Deps {
   log: Logger;
 }
 
-/** Names this process for the agents: a new connection ends what a cut one left behind. */
-const processId = randomUUID();
-
+/** @param agentId names the caller: a new connection ends the agent that a cut one of the same caller left behind. */
 export async function connectAgent(
   options: HypervisorOptions,
+  agentId: string,
   deps: Deps,
   signal: AbortSignal,
 ): Promise<AgentLink> {
@@ -70,7 +68,7 @@ export async function connectAgent(
       base: paths.base,
       run: paths.run,
       host_rootfs: paths.hostRootfs,
-      agent: `${processId}-${encodeURIComponent(pool.name)}`,
+      agent: agentId,
       session: '',
     },
     deps.clock,

@@ -1,4 +1,5 @@
 /** One hypervisor: the operations that a pool's nodes need, done by the agent over one connection. */
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { HostError, LaunchError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -44,6 +45,7 @@ const PORTS_EXHAUSTED = 11;
 const CREATE_TIMEOUT_MS = 120_000;
 const DESTROY_TIMEOUT_MS = 120_000;
 const LOOK_TIMEOUT_MS = 30_000;
+const LEAVE_TIMEOUT_MS = 5_000;
 const PROBE_AGAIN_MS = 30_000;
 /** How long sshd may take to listen, in seconds. */
 const START_SECONDS = 30;
@@ -65,9 +67,10 @@ export class Hypervisor {
     this.#log = deps.log;
     this.#onChange = deps.onChange;
     this.#ports = createPortHints(options.pool.ports);
+    const agentId = randomUUID();
     this.#link = new Link({
       host: this.name,
-      connect: (signal) => connectAgent(options, deps, signal),
+      connect: (signal) => connectAgent(options, agentId, deps, signal),
       onChange: () => this.#changed(),
       log: deps.log,
       clock: deps.clock,
@@ -146,8 +149,15 @@ export class Hypervisor {
     return answer.code === 0 ? undefined : answer.text.trim();
   }
 
-  close(): void {
+  /** Takes leave of the hypervisor, within the signal's time. */
+  async close(signal: AbortSignal): Promise<void> {
     this.#cancelProbe();
+    const { state } = this.#link;
+    if (state.is === 'up' && !signal.aborted) {
+      await state.linked.agent
+        .run('leave', {}, { timeoutMs: LEAVE_TIMEOUT_MS, signal })
+        .catch(() => undefined);
+    }
     this.#link.close();
   }
 

@@ -169,7 +169,7 @@ export function openRuncProvider(config: ProviderConfig, deps: DriverDeps, setti
 
     async close(signal) {
       await inFlight.idle(signal);
-      for (const hypervisor of hypervisors.values()) hypervisor.close();
+      await Promise.all([...hypervisors.values()].map((hypervisor) => hypervisor.close(signal)));
     },
   };
 

@@ -59,6 +59,17 @@ np_hello() {
 	:
 }
 
+# Last operation of a connection. Where nobody else is connected and no container is left, takes back what only serves
+# containers: the log service, and the mount if it was made here.
+np_leave() {
+	rm -f "$base/.agents/$agent"
+	for file in "$base"/*/nodepool.json "$base"/.agents/*; do
+		[ ! -e "$file" ] || return 0
+	done
+	np_end_console
+	if [ -e "$base/.mounted" ] && np_unmount "$host_rootfs"; then rm -f "$base/.mounted"; fi
+}
+
 # Where systemd keeps this session in a cgroup of its own, containers must not end with the session, nor the session's
 # limits apply to them. Works on the agent's main shell, not in a subshell; harmless where it fails.
 np_leave_session() {

@@ -37,7 +37,7 @@ np_mount_host_rootfs() {
 	fi
 	mount --bind / "$host_rootfs" && mount --make-private "$host_rootfs" && mount -o remount,bind,ro "$host_rootfs"
 	code=$?
-	[ "$code" = 0 ] || umount "$host_rootfs"
+	if [ "$code" = 0 ]; then : >"$base/.mounted"; else umount "$host_rootfs"; fi
 	rmdir "$base/.mounting"
 	[ "$code" = 0 ] || np_fail 14 "cannot bind mount / at $host_rootfs"
 }

@@ -1,5 +1,5 @@
 /** Sends the events of src/log.ts to where the settings say. */
-import type { Level, Sink } from './log.ts';
+import { createLogger, type Level, type Sink } from './log.ts';
 import { jsonFormat, textFormat, type Format, type FormatName } from './log-sink-format.ts';
 import { openFileOutput, streamOutput, type Output } from './log-sink-output.ts';
 
@@ -10,6 +10,8 @@ export interface LogSettings {
   handlers: Readonly<Record<string, HandlerSettings>>;
   /** By dotted logger name; '' is the root of all. A logger that is not here behaves like the nearest one above. */
   loggers: Readonly<Record<string, LoggerSettings>>;
+  /** What a configuration file asks for and does not get; logged first. */
+  notices?: readonly string[];
 }
 
 export interface HandlerSettings {
@@ -77,7 +79,7 @@ export function openSink(settings: LogSettings, deps: SinkDeps = {}): LogSink {
   };
   const all = [...outputs.values()];
 
-  return {
+  const sink: LogSink = {
     enabled: (level, logger) => RANK[level] >= routeOf(logger).rank,
     write(event) {
       const { stacks, targets } = routeOf(event.logger);
@@ -89,6 +91,9 @@ export function openSink(settings: LogSettings, deps: SinkDeps = {}): LogSink {
     reopen: () => all.forEach((output) => output.reopen()),
     close: () => all.forEach((output) => output.close()),
   };
+  const log = createLogger(sink, 'nodepool.log');
+  for (const notice of settings.notices ?? []) log.info(notice);
+  return sink;
 }
 
 const RANK: Readonly<Record<Threshold, number>> = { debug: 10, info: 20, warning: 30, error: 40, off: 50 };

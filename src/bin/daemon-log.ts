@@ -12,7 +12,7 @@ export interface DaemonLogOptions {
 /** The log file always; the terminal too when in the foreground. */
 export async function logSettings(options: DaemonLogOptions): Promise<LogSettings> {
   if (options.logging !== undefined) {
-    const { loadLogConfig } = await import('../log-config.ts');
+    const { loadLogConfig } = await import('../config/log-config.ts');
     return await loadLogConfig(options.logging);
   }
   const handlers: Record<string, HandlerSettings> = {};

@@ -12,14 +12,8 @@ import { asList, asMapping } from './plain.ts';
 import { readSource, type Source } from './source.ts';
 import { kindOf, plainText, quote, type Path } from './words.ts';
 
-export interface LogConfig {
-  settings: LogSettings;
-  /** What the file asks for and does not get; to be logged once. */
-  notices: readonly string[];
-}
-
 /** Throws ConfigError with every mistake. */
-export async function loadLogConfig(path: string): Promise<LogConfig> {
+export async function loadLogConfig(path: string): Promise<LogSettings> {
   const read = await readSource(path, {});
   if ('problem' in read) throw new ConfigError([read.problem]);
   const file = /\.(ya?ml|json)$/.test(path) ? readYaml(read.source) : parseIni(read.source);
@@ -30,7 +24,7 @@ export async function loadLogConfig(path: string): Promise<LogConfig> {
     problems.push(file.problem([], 'a logging configuration', kindOf(file.value)));
   const settings = readSettings(config ?? {}, { problem: file.problem, problems, notices });
   if (problems.length > 0) throw new ConfigError(problems);
-  return { settings, notices };
+  return { ...settings, notices };
 }
 
 /** A dictConfig dictionary, and how to complain about it. */

@@ -70,6 +70,8 @@ async function openLmdb(files: Files): Promise<Database> {
       noSubdir: false,
       encoding: 'string',
       overlappingSync: false,
+      // With it, lmdb makes one promise a batch that nobody can catch when the disk is full.
+      eventTurnBatching: false,
       mapSize: MAP_BYTES,
       maxReaders: MAX_READERS,
       permissionsMode: 0o640,

@@ -92,10 +92,10 @@ export function explainFileError(error: unknown, dir: string): StoreError {
   if (code === 'EACCES' || code === 'EPERM') {
     const owner = ownerOf(place) ?? ownerOf(dir);
     const belongs = owner === undefined ? '' : `; it belongs to uid ${owner}`;
-    const advice = `Run this as ${owner === undefined ? 'its owner' : `that user (sudo -u '#${owner}' …)`} or as root`;
+    const someone = owner ? `as that user (sudo -u '#${owner}' …) or as root` : 'as root';
     return new StoreError(
-      `The state directory cannot be used: user ${userName()} may not read and write ${place}${belongs}. ${advice}, ` +
-        'or set state-dir to another directory.',
+      `The state directory cannot be used: user ${userName()} may not read and write ${place}${belongs}. Run this ` +
+        `${someone}, or set state-dir to another directory.`,
       { cause: error },
     );
   }

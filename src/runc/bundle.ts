@@ -59,17 +59,20 @@ interface Mount {
   options: string[];
 }
 
-/** What sshd itself needs: other users, their terminals, and a place without files for its unprivileged half. */
-const SSHD_CAPABILITIES = ['CAP_CHOWN', 'CAP_KILL', 'CAP_SETGID', 'CAP_SETUID', 'CAP_SYS_CHROOT'];
-/** What sudo and installing packages need on top. Nothing that reaches the network or devices of the hypervisor. */
-const SUDO_CAPABILITIES = [
+/**
+ * What sshd itself needs: other users, their terminals, a place without files for its unprivileged half, and the audit
+ * record without which it lets nobody have a terminal.
+ */
+const SSHD_CAPABILITIES = [
   'CAP_AUDIT_WRITE',
-  'CAP_DAC_OVERRIDE',
-  'CAP_FOWNER',
-  'CAP_FSETID',
-  'CAP_SETFCAP',
-  'CAP_SETPCAP',
+  'CAP_CHOWN',
+  'CAP_KILL',
+  'CAP_SETGID',
+  'CAP_SETUID',
+  'CAP_SYS_CHROOT',
 ];
+/** What sudo and installing packages need on top. Nothing that reaches the network or devices of the hypervisor. */
+const SUDO_CAPABILITIES = ['CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID', 'CAP_SETFCAP', 'CAP_SETPCAP'];
 
 /** Windows into the kernel that show or change the hypervisor. */
 const MASKED = [

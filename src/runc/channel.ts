@@ -15,17 +15,18 @@ export interface Channel {
 }
 
 /** A shell on this machine, in a process group of its own so that Ctrl-C at the launcher does not reach it. */
-export function openLocalShell(): Channel {
+export function openLocalShell(shell: readonly string[] = ['sh']): Channel {
+  const [program = 'sh', ...args] = shell;
   if (process.getuid?.() !== 0) {
     throw new HostError(
       'this machine',
       '`connection: local` needs root, because runc does; run the launcher as root or use SSH',
     );
   }
-  const child = spawn('sh', [], { stdio: 'pipe', detached: true, cwd: '/' });
+  const child = spawn(program, args, { stdio: 'pipe', detached: true, cwd: '/' });
   child.stdin.on('error', () => undefined);
   const ended = new Promise<string>((resolve) => {
-    child.once('error', (error) => resolve(`cannot start sh: ${error.message}`));
+    child.once('error', (error) => resolve(`cannot start ${program}: ${error.message}`));
     child.once('close', (code, signal) =>
       resolve(`the agent's shell ended (${signal ?? `exit code ${code}`})`),
     );

@@ -16,6 +16,8 @@ import { probeLabel } from './probe.ts';
 export interface ConnectionSettings {
   connectTimeoutMs: number;
   keepaliveMs: number;
+  /** What understands the agent on this machine; default `sh`. */
+  localShell?: readonly string[];
   /** 19885, where Zuul looks for it; undefined: no log service. */
   consolePort: number | undefined;
 }
@@ -103,7 +105,7 @@ async function openShell(
   log: Logger,
   signal: AbortSignal,
 ): Promise<Channel> {
-  if (pool.local) return openLocalShell();
+  if (pool.local) return openLocalShell(settings.localShell);
   const connection = await connectSsh(
     {
       host: pool.name,

@@ -13,6 +13,7 @@ export function renderSshdConfig(username: string): string {
     'UseDNS no',
     'PidFile none',
     'PrintMotd no',
+    'PrintLastLog no',
     'X11Forwarding no',
     'AcceptEnv LANG LC_*',
     'MaxSessions 100',

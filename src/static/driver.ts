@@ -72,6 +72,8 @@ function openStaticProvider(config: ProviderConfig, { clock }: DriverDeps): Prov
         return undefined;
       } catch (error) {
         signal.throwIfAborted();
+        // Otherwise the host would be registered again by what was seen before it went away.
+        for (const entry of found) sightings.delete(entry);
         return (error as AggregateError).errors.map((reason: Error) => reason.message).join('; ');
       }
     },

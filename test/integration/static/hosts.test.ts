@@ -79,6 +79,15 @@ t.test('one look serves all slots of a host, and a failed one is repeated', asyn
   t.equal(server.counts.connections, 5, 'one connection an algorithm, not one a slot and algorithm');
 });
 
+t.test('a host that was found dead is not registered again by an earlier look', async (t) => {
+  const server = await startSshServer(t);
+  const provider = open(t, { 'connection-port': server.port });
+  t.match(await inspectAll(provider), [{ hostKeys: server.hostKeys }]);
+  await server.close();
+  t.match(await provider.checkAlive?.('127.0.0.1', never), /connection refused/);
+  await t.rejects(inspectAll(provider), { name: 'HostError', message: /connection refused/ });
+});
+
 t.test('takes configured keys on trust when host-key-checking is off, without connecting', async (t) => {
   const key = makeKey().public;
   const node = {

@@ -114,6 +114,7 @@ export async function startLauncher(options: LauncherOptions): Promise<Launcher>
   const requestChanged = (change: Change<NodeRequest>) => {
     minReady.requestChanged(change);
     const { id, entry, previous } = change;
+    if (previous?.value.state === 'requested' && entry?.value.state !== 'requested') pools.requestLeft(id);
     if (!entry) {
       decisions.forget(id);
       reaper.requestGone(id);

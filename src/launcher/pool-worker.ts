@@ -36,8 +36,12 @@ export function createPoolWorker(
   deps: { evictReady: (pool: Pool) => void; blockedChanged: () => void },
 ): PoolWorker {
   const { world, promises, clock } = context;
-  /** Requests looked at while the pool was blocked; looked at again when it is not. */
-  const seenBlocked = new Set<string>();
+  /**
+   * Requests looked at while the pool was blocked, as they were then; looked at again when it is not, when they have
+   * changed or when pools have come or gone.
+   */
+  const seenBlocked = new Map<string, number>();
+  let seenRegistry: unknown;
   const waiters: Waiter[] = [];
   let woken = false;
 
@@ -46,8 +50,7 @@ export function createPoolWorker(
     if (!pool.active) return;
     updateHealth();
     pool.runtime.waiting.delete(pool.key);
-    const shortage = serveWaiters();
-    const blocked = shortage ?? lookAtRequests();
+    const blocked = lookAtRequests(serveWaiters());
     if (blocked === undefined) seenBlocked.clear();
     if (blocked === pool.blocked) return;
     pool.blocked = blocked;
@@ -76,12 +79,17 @@ export function createPoolWorker(
     return undefined;
   };
 
-  /** Returns why the first request that has to wait does so. */
-  const lookAtRequests = (): string | undefined => {
-    let blocked: string | undefined;
+  /** `blocked`: why the pool takes nothing that needs room. Returns the same, or why the first request has to wait. */
+  const lookAtRequests = (blocked: string | undefined): string | undefined => {
+    if (seenRegistry !== world.registeredPools()) seenBlocked.clear();
+    seenRegistry = world.registeredPools();
     const keptLabels = new Set<string>();
     for (const request of world.openRequests()) {
-      if (context.serving.has(request.id) || (blocked !== undefined && seenBlocked.has(request.id))) continue;
+      if (
+        context.serving.has(request.id) ||
+        (blocked !== undefined && seenBlocked.get(request.id) === request.version)
+      )
+        continue;
       const plan = planRequest({
         request: request.value,
         pool: factsOf(pool, world, promises, request),
@@ -98,7 +106,7 @@ export function createPoolWorker(
       } else if (blocked === undefined || !needsRoom(plan, request.value, keptLabels)) {
         act(request, plan);
       }
-      if (blocked !== undefined) seenBlocked.add(request.id);
+      if (blocked !== undefined) seenBlocked.set(request.id, request.version);
     }
     return blocked;
   };

@@ -23,6 +23,8 @@ export interface Pools {
   /** Room came back in a pool; others of the provider are woken too if they share a limit with it. */
   wakeForRoom(provider: string, pool: string | null): void;
   wakeProvider(provider: string): void;
+  /** A request was cancelled or taken; whoever waited behind it may go on. */
+  requestLeft(requestId: string): void;
   /** Health or quota of the provider changed. */
   providerChanged(provider: string): void;
   /** An operator began or ended a drain. */
@@ -127,6 +129,12 @@ export function createPools(
     },
     wakeProvider(provider) {
       for (const worker of workers.values()) if (worker.pool.config.provider === provider) worker.wake();
+    },
+    requestLeft(requestId) {
+      for (const { pool } of workers.values()) {
+        if (pool.runtime.waiting.get(pool.key)?.request.id === requestId)
+          this.wakeProvider(pool.config.provider);
+      }
     },
     providerChanged(provider) {
       for (const { pool } of workers.values()) if (pool.config.provider === provider) register(pool);

@@ -9,7 +9,9 @@ import type { Driver } from '../../src/driver/driver.ts';
 import { startLauncher, type Launcher, type Rounds } from '../../src/launcher/launcher.ts';
 import { createLogger, type Logger, type LogEvent } from '../../src/log.ts';
 import { makeRequest, type NodeRequest } from '../../src/model/request.ts';
-import type { Node } from '../../src/model/node.ts';
+import type { DecisionRecord } from '../../src/model/decision.ts';
+import type { Node, NodeState } from '../../src/model/node.ts';
+import type { PoolStatus } from '../../src/model/pool-status.ts';
 import { openEmbeddedStore } from '../../src/store/embedded.ts';
 import type { Entry, Store, View } from '../../src/store/store.ts';
 import { tempDir } from './temp.ts';
@@ -21,12 +23,18 @@ export interface TestLauncher {
   zuul: Store;
   nodes: View<Node>;
   requests: View<NodeRequest>;
+  decisions: View<DecisionRecord>;
+  pools: View<PoolStatus>;
   logged: LogEvent[];
   dir: string;
   reload(yaml: string): Promise<void>;
   /** Resolves with the first thing that `found` answers about a change, or about how things are now. */
   wait<R>(found: () => R | undefined | false | null, what?: string): Promise<R>;
   request(labels: string[], more?: Partial<NodeRequest>, prefix?: string): Promise<Entry<NodeRequest>>;
+  /** Nodes in this state now. */
+  inState(state: NodeState): Entry<Node>[];
+  /** Asks and resolves when the request is fulfilled; rejects when it has failed. */
+  fulfilled(labels: string[], more?: Partial<NodeRequest>): Promise<Entry<NodeRequest>>;
   /** Resolves when the request is fulfilled or failed. */
   outcome(requestId: string): Promise<Entry<NodeRequest>>;
   /** Does with a fulfilled request's nodes what Zuul does: lock, in-use, request removed. */
@@ -34,15 +42,27 @@ export interface TestLauncher {
   stop(): Promise<void>;
 }
 
-const WAIT_MS = 15_000;
+const NO_ROUNDS: Rounds = { sweepMs: 3_600_000, cleanMs: 3_600_000 };
+export const FAST_ROUNDS: Rounds = { sweepMs: 100, cleanMs: 200 };
+
+export interface TestLauncherOptions {
+  /** Default: none, so that a test shows what events alone bring about. */
+  rounds?: Rounds;
+  drivers?: Driver[];
+  /** Another test launcher's, to share its state. */
+  dir?: string;
+}
+
+const WAIT_MS = 8_000;
+let filesMade = 0;
 
 export async function startTestLauncher(
   t: Test,
   yaml: string,
-  options: { rounds?: Rounds; drivers?: Driver[] } = {},
+  options: TestLauncherOptions = {},
 ): Promise<TestLauncher> {
-  const dir = tempDir(t);
-  const file = join(dir, 'nodepool.yaml');
+  const dir = options.dir ?? tempDir(t);
+  const file = join(dir, `nodepool-${(filesMade += 1)}.yaml`);
   const drivers = options.drivers ?? createDrivers();
   const load = async (text: string): Promise<Config> => {
     writeFileSync(file, `state-dir: ${dir}/state\n${text}`);
@@ -56,6 +76,8 @@ export async function startTestLauncher(
   const changed = () => waiting.forEach((look) => look());
   const nodes = await zuul.nodes.watch(changed);
   const requests = await zuul.requests.watch(changed);
+  const decisions = await zuul.decisions.watch(changed);
+  const pools = await zuul.pools.watch(changed);
   const launcher = await startLauncher({
     store,
     drivers,
@@ -63,7 +85,7 @@ export async function startTestLauncher(
     log,
     clock: systemClock,
     version: 'test',
-    rounds: options.rounds ?? { sweepMs: 200, cleanMs: 400 },
+    rounds: options.rounds ?? NO_ROUNDS,
   });
   let stopped: Promise<void> | undefined;
   const stop = () =>
@@ -95,13 +117,22 @@ export async function startTestLauncher(
       return entry && ['fulfilled', 'failed'].includes(entry.value.state) ? entry : undefined;
     }, `request ${id} fulfilled or failed`);
 
-  return {
+  const test: TestLauncher = {
     launcher,
     zuul,
     nodes,
     requests,
+    decisions,
+    pools,
     logged,
     dir,
+    inState: (state) => [...nodes.entries.values()].filter(({ value }) => value.state === state),
+    fulfilled: async (labels, more) => {
+      const { id } = await test.request(labels, more);
+      const entry = await outcome(id);
+      if (entry.value.state !== 'fulfilled') throw new Error(`request ${id} is ${entry.value.state}`);
+      return entry;
+    },
     async reload(text) {
       launcher.reload(await load(text));
     },
@@ -147,6 +178,7 @@ export async function startTestLauncher(
     },
     stop,
   };
+  return test;
 }
 
 /** Keeps what is logged; prints it too when NODEPOOL_TEST_LOG is set. */

@@ -1,4 +1,4 @@
-import { NodeExistsError, UnimplementedError } from './errors.ts';
+import { ErrorCode, NodeExistsError, ZooKeeperError } from './errors.ts';
 import { loadTls } from './net/tls.ts';
 import { type ClientOptions, resolveOptions } from './options.ts';
 import { addChroot, checkPath, prefixesOf, stripChroot } from './paths.ts';
@@ -246,7 +246,7 @@ export class ZooKeeperClient {
     try {
       return await send(true);
     } catch (error) {
-      if (!(error instanceof UnimplementedError)) throw error;
+      if (!isUnknownRequest(error)) throw error;
       const result = await send(false);
       this.#createsWithStat = false;
       return result;
@@ -256,6 +256,12 @@ export class ZooKeeperClient {
   #submit<T>(spec: CallSpec<T>, limits: CallOptions): Promise<T> {
     return this.#session.submit(spec, limits);
   }
+}
+
+/** Servers before 3.5 do not know `create2`, and cannot read a transaction that contains it. */
+function isUnknownRequest(error: unknown): boolean {
+  if (!(error instanceof ZooKeeperError)) return false;
+  return error.code === ErrorCode.unimplemented || error.code === ErrorCode.marshallingError;
 }
 
 async function ignoreExisting(creating: Promise<unknown>): Promise<void> {

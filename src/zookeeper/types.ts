@@ -12,7 +12,7 @@ export interface Stat {
   version: number;
   cversion: number;
   aversion: number;
-  /** Session that owns an ephemeral znode, 0n for a persistent one; containers and TTL znodes have marked values. */
+  /** Session that owns an ephemeral znode; 0n for all others. */
   ephemeralOwner: bigint;
   dataLength: number;
   numChildren: number;

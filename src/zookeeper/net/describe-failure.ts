@@ -37,7 +37,7 @@ export function describeFailure(error: unknown, tlsOptions?: ConnectionOptions):
     return tlsOptions ? describeRefusedTls(tlsOptions) : noAnswerPlain;
   }
   if (tlsOptions && (code === 'ECONNRESET' || /alert|SSL/i.test(`${code} ${message}`))) {
-    return `${describeRefusedTls(tlsOptions)} (${message.trim()})`;
+    return `${describeRefusedTls(tlsOptions)} (${/alert [a-z ]+/.exec(message)?.[0] ?? message.trim()})`;
   }
   return reasonOf(error);
 }

@@ -172,11 +172,7 @@ export class Connection {
   }
 
   #onReply(reader: JuteReader, xid: number, zxid: bigint, code: number): void {
-    const call = this.#unanswered.shift();
-    if (call?.xid !== xid) {
-      if (call) call.rejectAsLost(this.server, new Error('its answer is out of order'));
-      throw new ProtocolError(`an answer with number ${xid}, expected ${call?.xid ?? 'none'}`);
-    }
+    const call = this.#take(xid, code);
     this.#handlers.onReply(call, code, zxid);
     if (call.settled) return;
     if (code !== ErrorCode.ok) {
@@ -184,6 +180,15 @@ export class Connection {
       return result ? call.resolve(result.value) : call.reject(errorOfCode(code, call.spec.path));
     }
     this.#settle(call, reader);
+  }
+
+  /** The call at the head; a server that does not know a request says so at once, out of turn. */
+  #take(xid: number, code: number): Call {
+    const head = this.#unanswered.peek();
+    if (head?.xid === xid) return this.#unanswered.shift() as Call;
+    const early = code === ErrorCode.unimplemented && this.#unanswered.remove((call) => call.xid === xid);
+    if (early) return early;
+    throw new ProtocolError(`an answer with number ${xid}, expected ${head?.xid ?? 'none'}`);
   }
 
   #settle(call: Call, reader: JuteReader): void {

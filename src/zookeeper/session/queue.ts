@@ -26,6 +26,12 @@ export class Queue<T> {
     return item;
   }
 
+  /** Takes one out of the middle. */
+  remove(matches: (item: T) => boolean): T | undefined {
+    const index = this.#items.findIndex((item) => item !== undefined && matches(item));
+    return index < 0 ? undefined : this.#items.splice(index, 1)[0];
+  }
+
   /** Takes everything out. */
   drain(): T[] {
     const items = this.#items.slice(this.#head) as T[];

@@ -6,7 +6,7 @@ import type { JuteWriter } from './jute-writer.ts';
 import { OpCode } from './opcodes.ts';
 import { readStat } from './records.ts';
 
-/** What `create` returns. Servers before 3.5 do not send a Stat. */
+/** What `create` returns. Servers before 3.5 do not send a Stat, and later ones may not do so in a transaction. */
 export interface Created {
   /** The path, with the number the server appended to a sequential one. */
   path: string;

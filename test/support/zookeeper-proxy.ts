@@ -1,0 +1,122 @@
+/** A TCP proxy in front of a ZooKeeper server that loses, delays and changes things. */
+import { once } from 'node:events';
+import net from 'node:net';
+
+export interface Proxy {
+  readonly port: number;
+  /** `127.0.0.1:port` */
+  readonly address: string;
+  /** How many requests with this opcode came by (pings and the hand-shake are not counted). */
+  requests(opcode: number): number;
+  /** Closes all connections; new ones are accepted. */
+  cut(): void;
+  /** Refuses new connections and closes those that exist, until `accept`. */
+  refuse(): void;
+  accept(): void;
+  /** Keeps the connections, and lets nothing through in either direction, until `thaw`. */
+  freeze(): void;
+  thaw(): void;
+  /** Lets the next request with this opcode through to the server, but cuts instead of passing the answer on. */
+  loseAnswerTo(opcode: number): void;
+  /** As a server that is too old to know these requests. */
+  forget(...opcodes: number[]): void;
+  close(): Promise<void>;
+}
+
+/** A number that no server knows. */
+const unknownOpcode = 99;
+
+/** Starts a proxy on a free port of 127.0.0.1. */
+export async function startProxy(targetPort: number): Promise<Proxy> {
+  const pairs = new Set<{ client: net.Socket; server: net.Socket }>();
+  const forgotten = new Set<number>();
+  const counts = new Map<number, number>();
+  let isRefusing = false;
+  let isFrozen = false;
+  let losing: number | undefined;
+
+  const cut = () => {
+    for (const { client, server } of pairs) {
+      client.destroy();
+      server.destroy();
+    }
+  };
+
+  const onClient = (client: net.Socket) => {
+    if (isRefusing) return void client.destroy();
+    const pair = { client, server: net.connect(targetPort, '127.0.0.1') };
+    const { server } = pair;
+    let isLosing = false;
+    pairs.add(pair);
+    for (const socket of [client, server]) {
+      socket.setNoDelay(true);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        pairs.delete(pair);
+        client.destroy();
+        server.destroy();
+      });
+      if (isFrozen) socket.pause();
+    }
+    server.on('data', (chunk) => (isLosing ? client.destroy() : client.write(chunk)));
+    onFrames(client, (frame, isFirst) => {
+      const opcode = frame.readInt32BE(8);
+      if (!isFirst) {
+        counts.set(opcode, (counts.get(opcode) ?? 0) + 1);
+        if (forgotten.has(opcode)) frame.writeInt32BE(unknownOpcode, 8);
+        if (opcode === losing) {
+          isLosing = true;
+          losing = undefined;
+        }
+      }
+      server.write(frame);
+    });
+  };
+
+  const listener = net.createServer(onClient).listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address() as net.AddressInfo;
+  const eachSocket = (act: (socket: net.Socket) => void) => {
+    for (const { client, server } of pairs) [client, server].forEach(act);
+  };
+  return {
+    port,
+    address: `127.0.0.1:${port}`,
+    requests: (opcode) => counts.get(opcode) ?? 0,
+    cut,
+    refuse() {
+      isRefusing = true;
+      cut();
+    },
+    accept: () => void (isRefusing = false),
+    freeze() {
+      isFrozen = true;
+      eachSocket((socket) => socket.pause());
+    },
+    thaw() {
+      isFrozen = false;
+      eachSocket((socket) => socket.resume());
+    },
+    loseAnswerTo: (opcode) => void (losing = opcode),
+    forget: (...opcodes) => opcodes.forEach((opcode) => forgotten.add(opcode)),
+    async close() {
+      cut();
+      await new Promise((resolve) => listener.close(resolve));
+    },
+  };
+}
+
+/** Calls for each whole frame that arrives, with its length in front. */
+function onFrames(socket: net.Socket, onFrame: (frame: Buffer, isFirst: boolean) => void): void {
+  let rest: Buffer = Buffer.alloc(0);
+  let isFirst = true;
+  socket.on('data', (chunk) => {
+    rest = Buffer.concat([rest, chunk]);
+    while (rest.length >= 4 && rest.length >= 4 + rest.readInt32BE(0)) {
+      const size = 4 + rest.readInt32BE(0);
+      onFrame(Buffer.from(rest.subarray(0, size)), isFirst);
+      rest = rest.subarray(size);
+      isFirst = false;
+    }
+  });
+}

@@ -22,6 +22,7 @@ const ROTATION_CHECK_MS = 1000;
 export function openFileOutput(path: string, { nowMs = Date.now } = {}): Output {
   let descriptor = openLog(path);
   let checkedMs = 0;
+  let closed = false;
 
   function reopen(): void {
     try {
@@ -53,9 +54,11 @@ export function openFileOutput(path: string, { nowMs = Date.now } = {}): Output 
     ...buffer,
     reopen() {
       buffer.flushSync();
-      reopen();
+      if (!closed) reopen();
     },
     close() {
+      if (closed) return;
+      closed = true;
       buffer.close();
       closeSync(descriptor);
     },
@@ -76,6 +79,7 @@ export function streamOutput(stream: NodeJS.WritableStream): Output {
     reopen: () => undefined,
     close() {
       buffer.close();
+      stream.off('error', onError);
     },
   };
 }
@@ -86,11 +90,12 @@ function createBuffer(writeBytes: (bytes: Buffer) => number): Omit<Output, 'reop
   let rest: Buffer | undefined;
   let lost = 0;
   let timer: NodeJS.Timeout | undefined;
+  let closed = false;
 
   function flushSync(): void {
     clearTimeout(timer);
     timer = undefined;
-    if (waiting === '' && !rest) return;
+    if (closed || (waiting === '' && !rest)) return;
     rest = Buffer.concat([rest ?? Buffer.alloc(0), Buffer.from(waiting)]);
     waiting = '';
     try {
@@ -114,6 +119,8 @@ function createBuffer(writeBytes: (bytes: Buffer) => number): Omit<Output, 'reop
   process.on('exit', flushSync);
   return {
     write(lines) {
+      // The descriptor may be somebody else's by now.
+      if (closed) return;
       waiting += lines;
       if (waiting.length >= FLUSH_LENGTH) flushSync();
       else if (!timer) timer = setTimeout(flushSync, FLUSH_MS).unref();
@@ -121,6 +128,8 @@ function createBuffer(writeBytes: (bytes: Buffer) => number): Omit<Output, 'reop
     flushSync,
     close() {
       flushSync();
+      closed = true;
+      clearTimeout(timer);
       process.off('exit', flushSync);
     },
   };

@@ -74,6 +74,7 @@ export function openSink(settings: LogSettings, deps: SinkDeps = {}): LogSink {
   const routes = new Map<string, Route>();
   const routeOf = (logger: string): Route => {
     let route = routes.get(logger);
+    if (routes.size > MAX_ROUTES) routes.clear();
     if (!route) routes.set(logger, (route = makeRoute(logger, settings.loggers, handlers)));
     return route;
   };
@@ -95,6 +96,9 @@ export function openSink(settings: LogSettings, deps: SinkDeps = {}): LogSink {
   for (const notice of settings.notices ?? []) log.info(notice);
   return sink;
 }
+
+/** Names of loggers may contain ids. */
+const MAX_ROUTES = 1000;
 
 const RANK: Readonly<Record<Threshold, number>> = { debug: 10, info: 20, warning: 30, error: 40, off: 50 };
 

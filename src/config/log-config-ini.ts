@@ -21,11 +21,11 @@ export function parseIni(source: Source): LogConfigFile {
 
   const value: Record<string, Record<string, unknown>> = { formatters: {}, handlers: {}, loggers: {} };
   for (const kind of ['formatter', 'handler', 'logger']) {
-    for (const name of listOf(sections.get(`${kind}s`)?.entries.get('keys')?.value)) {
+    const keys = sections.get(`${kind}s`)?.entries.get('keys');
+    for (const name of listOf(keys?.value)) {
       const section = sections.get(`${kind}_${name}`);
       if (!section) {
-        const { line } = sections.get(`${kind}s`) as { line: number };
-        complain(line, [`${kind}s`, 'keys'], `a section [${kind}_${name}]`, 'no such section');
+        complain(keys?.line ?? 1, [`${kind}s`, 'keys'], `a section [${kind}_${name}]`, 'no such section');
         continue;
       }
       const text = (key: string) => section.entries.get(key)?.value;

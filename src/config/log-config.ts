@@ -23,7 +23,7 @@ export async function loadLogConfig(path: string): Promise<LogSettings> {
   if (!config && problems.length === 0)
     problems.push(file.problem([], 'a logging configuration', kindOf(file.value)));
   const settings = readSettings(config ?? {}, { problem: file.problem, problems, notices });
-  if (problems.length > 0) throw new ConfigError(problems);
+  if (problems.length > 0) throw new ConfigError(problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)));
   return { ...settings, notices };
 }
 

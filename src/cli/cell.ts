@@ -21,7 +21,8 @@ export function cellText(value: unknown): string {
   if (typeof value === 'string') return escapeText(value);
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   if (Array.isArray(value)) return value.map(cellText).join(',');
-  return escapeText(typeof value === 'object' ? JSON.stringify(value) : String(value as number));
+  if (typeof value === 'object') return escapeText(JSON.stringify(value));
+  return escapeText(typeof value === 'number' || typeof value === 'bigint' ? value.toString() : '');
 }
 
 /** `DD:HH:MM:SS` since a time in Unix seconds; a time in the future counts as now. */

@@ -4,8 +4,7 @@ import { drainId } from '../model/drain.ts';
 import type { Node } from '../model/node.ts';
 import type { Entry, Store } from '../store/store.ts';
 import { formatSpan } from './cell.ts';
-import { Failure } from './failure.ts';
-import { knownPools, type PoolName } from './known-pools.ts';
+import { checkPoolName } from './known-pools.ts';
 import { printJson, say } from './print.ts';
 import { startProgress } from './progress.ts';
 import type { Run, Tools } from './verb.ts';
@@ -14,7 +13,7 @@ import type { Run, Tools } from './verb.ts';
 export const run: Run = async (tools, { args, options }) => {
   const [provider = '', pool = null] = args;
   const store = await tools.openStore();
-  checkName(await knownPools(tools, store), provider, pool);
+  await checkPoolName(tools, store, { provider, pool });
   await createDrain(tools, store, provider, pool);
   const where = pool === null ? provider : `${provider}/${pool}`;
   say(
@@ -30,18 +29,6 @@ export const run: Run = async (tools, { args, options }) => {
   report(tools, { provider, pool, where, nodes });
   return 0;
 };
-
-/** Throws Failure with the names there are. */
-export function checkName(known: readonly PoolName[], provider: string, pool: string | null): void {
-  const providers = [...new Set(known.map((name) => name.provider))].sort();
-  if (!providers.includes(provider)) {
-    throw new Failure(`unknown provider ${provider}; known are: ${providers.join(', ') || 'none'}`);
-  }
-  const pools = known.filter((name) => name.provider === provider).map((name) => name.pool);
-  if (pool !== null && !pools.includes(pool)) {
-    throw new Failure(`unknown pool ${pool} in provider ${provider}; known are: ${pools.sort().join(', ')}`);
-  }
-}
 
 /** Repeating is harmless. */
 async function createDrain(tools: Tools, store: Store, provider: string, pool: string | null): Promise<void> {

@@ -1,10 +1,9 @@
 import { nowS } from '../clock.ts';
 import type { Node } from '../model/node.ts';
 import type { Entry } from '../store/store.ts';
-import { Failure } from './failure.ts';
 import { jsonNodeColumns } from './node-columns.ts';
 import { printJson, printRows } from './print.ts';
-import { knownPools } from './known-pools.ts';
+import { checkPoolName } from './known-pools.ts';
 import { formatUse } from './summary.ts';
 import { toObjects, type Column } from './table.ts';
 import type { Run } from './verb.ts';
@@ -25,12 +24,7 @@ export const run: Run = async (tools, { args }) => {
     pools: statuses.map(({ value }) => value),
   }).filter((pool) => pool.provider === provider);
   const nodes = allNodes.filter(({ value }) => value.provider === provider);
-  if (pools.length === 0 && nodes.length === 0) {
-    const known = await knownPools(tools, store);
-    if (!known.some((pool) => pool.provider === provider)) {
-      throw new Failure(`unknown provider ${provider}; known are: ${namesOf(known) || 'none'}`);
-    }
-  }
+  if (pools.length === 0 && nodes.length === 0) await checkPoolName(tools, store, { provider, pool: null });
 
   const columns = poolColumns(
     (pool) =>
@@ -94,7 +88,3 @@ const RAW_POOL: readonly Column<RegisteredPool>[] = [
   { header: '', key: 'limits', value: ({ status }) => status?.limits },
   { header: '', key: 'last_error_time', value: ({ status }) => status?.lastErrorTimeS },
 ];
-
-function namesOf(pools: readonly { provider: string }[]): string {
-  return [...new Set(pools.map(({ provider }) => provider))].sort().join(', ');
-}

@@ -1,5 +1,6 @@
 import { ConfigError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
+import { Failure } from './failure.ts';
 import type { Tools } from './verb.ts';
 import { registeredPools } from './why.ts';
 
@@ -8,18 +9,39 @@ export interface PoolName {
   pool: string;
 }
 
-/** Every pool that a running launcher serves or that the configuration has; a broken configuration is passed over. */
-export async function knownPools(tools: Tools, store: Store): Promise<PoolName[]> {
+/**
+ * Throws Failure, with the names there are, unless a running launcher serves the provider (and pool), the configuration
+ * has it, or it is among `more`.
+ */
+export async function checkPoolName(
+  tools: Tools,
+  store: Store,
+  { provider, pool }: { provider: string; pool: string | null },
+  more: readonly PoolName[] = [],
+): Promise<void> {
+  const isMeant = (name: PoolName) => name.provider === provider && (pool === null || name.pool === pool);
+  const registered = [...more, ...(await poolsOfLaunchers(store))];
+  if (registered.some(isMeant)) return;
+  const known = [...registered, ...(await configuredPools(tools))];
+  if (known.some(isMeant)) return;
+
+  const pools = known.filter((name) => name.provider === provider).map((name) => name.pool);
+  throw new Failure(
+    pools.length === 0
+      ? `unknown provider ${provider}; known are: ${listOf(known.map((name) => name.provider))}`
+      : `unknown pool ${pool ?? ''} in provider ${provider}; known are: ${listOf(pools)}`,
+  );
+}
+
+async function poolsOfLaunchers(store: Store): Promise<readonly PoolName[]> {
   const [components, pools] = await Promise.all([store.components.list(), store.pools.list()]);
-  const registered = registeredPools({
+  return registeredPools({
     components: components.map(({ value }) => value),
     pools: pools.map(({ value }) => value),
   });
-  const configured = await configuredPools(tools);
-  const all = [...registered.map(({ provider, pool }) => ({ provider, pool })), ...configured];
-  return [...new Map(all.map((pool) => [`${pool.provider}\n${pool.pool}`, pool])).values()];
 }
 
+/** A broken configuration is passed over: it must not stand in the way of draining what runs. */
 async function configuredPools(tools: Tools): Promise<PoolName[]> {
   try {
     const config = await tools.loadConfig();
@@ -31,4 +53,8 @@ async function configuredPools(tools: Tools): Promise<PoolName[]> {
     tools.log.debug('the configuration cannot be used to look up names', { error });
     return [];
   }
+}
+
+function listOf(names: readonly string[]): string {
+  return [...new Set(names)].sort().join(', ') || 'none';
 }

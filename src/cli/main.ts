@@ -73,7 +73,7 @@ function report(error: unknown, { stderr }: Io, failed: number, debug: boolean):
     return failed;
   }
   stderr.write(`nodepool: ${explainCode(error) ?? reasonOf(error)}\n`);
-  if (debug && error instanceof Error) stderr.write(`${error.stack}\n`);
+  if (debug && error instanceof Error) stderr.write(`${error.stack ?? error.message}\n`);
   if (error instanceof Failure) return error.exitCode === EXIT_FAILED ? failed : error.exitCode;
   return failed;
 }

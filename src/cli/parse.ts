@@ -1,7 +1,7 @@
 /** Reads a command line. Global options are accepted before and after the verb. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { UsageError } from './failure.ts';
-import type { Input, Io, Options, Verb } from './verb.ts';
+import type { Input, Io, Verb } from './verb.ts';
 
 export interface Globals {
   config: string;
@@ -87,7 +87,7 @@ function commandFor(
   if (verb.arguments) command.arguments(`${verb.arguments}${verb.takesCommand ? ' [command...]' : ''}`);
   return command.action(() => {
     const options = command.opts<Record<string, unknown>>();
-    onParsed({ ...splitCommand(verb, command, argv), options: options as Options }, options);
+    onParsed({ ...splitCommand(verb, command, argv), options: options }, options);
   });
 }
 

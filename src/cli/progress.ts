@@ -38,7 +38,7 @@ function updatingLine(stderr: Io['stderr']): Progress {
   let frame = 0;
   const draw = () => {
     const elapsed = formatSpan((performance.now() - startMs) / 1000);
-    const line = `${FRAMES[frame++ % FRAMES.length]} ${elapsed}  ${escapeText(text)}`;
+    const line = `${FRAMES[frame++ % FRAMES.length] ?? ''} ${elapsed}  ${escapeText(text)}`;
     stderr.write(`\r\x1b[K${clip(line, (stderr.columns ?? 80) - 1)}`);
   };
   const clear = () => stderr.write('\r\x1b[K');

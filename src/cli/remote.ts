@@ -48,7 +48,7 @@ export function connect(target: SshTarget, identities: Identities, signal: Abort
         host,
         port,
         username,
-        authHandler: methods as AnyAuthMethod[],
+        authHandler: methods,
         readyTimeout: HANDSHAKE_TIMEOUT_MS,
         keepaliveInterval: KEEPALIVE_MS,
         keepaliveCountMax: KEEPALIVES_MISSED,

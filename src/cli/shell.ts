@@ -66,7 +66,7 @@ function aliasOf({ nodeId }: SshTarget): string {
 
 function spawnSsh(tools: Tools, args: string[], signal: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn('ssh', args, { stdio: 'inherit', env: tools.io.env as NodeJS.ProcessEnv });
+    const child = spawn('ssh', args, { stdio: 'inherit', env: tools.io.env });
     const stop = () => child.kill('SIGTERM');
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();

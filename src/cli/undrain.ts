@@ -1,7 +1,6 @@
 import { drainId } from '../model/drain.ts';
-import { checkName } from './drain.ts';
 import { Failure } from './failure.ts';
-import { knownPools } from './known-pools.ts';
+import { checkPoolName } from './known-pools.ts';
 import { printJson, say, warn } from './print.ts';
 import type { Run } from './verb.ts';
 
@@ -13,14 +12,8 @@ export const run: Run = async (tools, { args }) => {
   const wanted = drains.find(({ id }) => id === drainId(provider, pool));
   if (!wanted) {
     // A drain may outlive its provider's configuration; only an unknown one makes the name a mistake.
-    checkName(
-      [
-        ...(await knownPools(tools, store)),
-        ...drains.map(({ value }) => ({ provider, pool: value.pool ?? '' })),
-      ],
-      provider,
-      pool,
-    );
+    const drained = drains.map(({ value }) => ({ provider, pool: value.pool ?? '' }));
+    await checkPoolName(tools, store, { provider, pool }, drained);
     const other = drains.map(({ value }) => value.pool ?? 'the whole provider').join(', ');
     throw new Failure(
       `${pool === null ? provider : `${provider}/${pool}`} is not drained` +

@@ -5,7 +5,7 @@ import type { LoadedConfig } from '../../src/config/load.ts';
 import { main } from '../../src/cli/main.ts';
 import { systemClock, type Clock } from '../../src/clock.ts';
 import type { Driver } from '../../src/driver/driver.ts';
-import { StoreError } from '../../src/errors.ts';
+import { ConfigError } from '../../src/errors.ts';
 import { silentLogger } from '../../src/log.ts';
 import { makeNode, type Node } from '../../src/model/node.ts';
 import { inRequestState } from '../../src/model/request.ts';
@@ -80,8 +80,7 @@ export async function openCli(
         signal,
         createLog: () => silentLogger,
         openStore: open,
-        loadConfig: () =>
-          config ? Promise.resolve(config) : Promise.reject(new StoreError('no configuration in this test')),
+        loadConfig: () => (config ? Promise.resolve(config) : Promise.reject(new ConfigError([]))),
         drivers: () => Promise.resolve(drivers),
       });
       return { code, stdout: written.stdout, stderr: written.stderr };

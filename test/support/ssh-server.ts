@@ -100,6 +100,7 @@ function serveSession(
 
   const serve = (channel: ServerChannel, command: string) => {
     channel.on('error', () => undefined);
+    session.on('signal', (_accept, _reject, { name }) => channel.emit('signal', name));
     void run(command, channel).then(
       (code) => finish(channel, code),
       (error: unknown) => {

@@ -22,13 +22,13 @@ t.test('reads durations', async (t) => {
   t.equal(parseDuration('1h30m'), 5400);
   t.equal(parseDuration('2d'), 172_800);
   for (const wrong of ['', '0', 'm', '1x', '1h30', '-5', '1.5h', '1 h', '9'.repeat(30)]) {
-    t.throws(() => parseDuration(wrong), { exitCode: 2 }, wrong);
+    t.throws(() => parseDuration(wrong), /expected a/, wrong);
   }
 });
 
 t.test('reads counts', async (t) => {
   t.equal(parseCount('3'), 3);
-  for (const wrong of ['0', '-1', '1.5', 'x', '']) t.throws(() => parseCount(wrong), { exitCode: 2 }, wrong);
+  for (const wrong of ['0', '-1', '1.5', 'x', '']) t.throws(() => parseCount(wrong), /expected a/, wrong);
 });
 
 t.test('makes connections that can be pasted', async (t) => {

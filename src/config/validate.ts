@@ -30,6 +30,8 @@ async function loadAjv(): Promise<Ajv> {
     verbose: true,
     useDefaults: true,
     strict: true,
+    // `oneOf: [{ required: ['a'] }, { required: ['b'] }]` beside the properties is fine.
+    strictRequired: false,
     allowUnionTypes: true,
     keywords: ['expected'],
     logger: false,

@@ -44,7 +44,13 @@ export interface Logger {
 export function createLogger(sink: Sink, name = 'nodepool', fields: Fields = {}): Logger {
   const write = (level: Level) => (message: string, own?: Fields) => {
     if (!sink.enabled(level, name)) return;
-    sink.write({ timeMs: Date.now(), level, logger: name, message, fields: own ? { ...fields, ...own } : fields });
+    sink.write({
+      timeMs: Date.now(),
+      level,
+      logger: name,
+      message,
+      fields: own ? { ...fields, ...own } : fields,
+    });
   };
   return {
     name,

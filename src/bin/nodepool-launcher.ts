@@ -117,7 +117,7 @@ async function serve(log: Logger): Promise<void> {
     store,
     drivers,
     config,
-    log: log.named('launcher'),
+    log,
     clock: systemClock,
     version: readVersion(),
   });

@@ -4,6 +4,7 @@ import type { Node } from '../model/node.ts';
 import { inRequestState, type NodeRequest } from '../model/request.ts';
 import type { Entry, Held } from '../store/store.ts';
 import type { Context } from './context.ts';
+import { freed } from './freed.ts';
 import type { Providers } from './providers.ts';
 import type { Reaper } from './reaper.ts';
 
@@ -101,7 +102,7 @@ export function createCleaner(context: Context, providers: Providers, reaper: Re
     await store.nodes.update(node.entry, (value) => {
       if (value.allocatedTo !== requestId) return undefined;
       const state = value.state === 'init' ? { state: 'deleting' as const, stateTimeS: nowS(clock) } : {};
-      return { ...value, ...state, allocatedTo: null };
+      return { ...freed(value), ...state };
     });
     await node.release();
   };

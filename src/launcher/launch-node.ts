@@ -7,6 +7,7 @@ import { inState, makeNode, type Node } from '../model/node.ts';
 import type { NodeRequest } from '../model/request.ts';
 import type { Entry, Held } from '../store/store.ts';
 import type { Context } from './context.ts';
+import { linkSignal } from './linked-signal.ts';
 import type { Pool } from './pool.ts';
 import type { Reservation } from './reservation.ts';
 
@@ -15,6 +16,8 @@ export type Obtained =
   | { outcome: 'ready'; node: Held<Node>; stored: Promise<unknown> }
   /** The provider had no room; tried again when there is some. */
   | { outcome: 'aborted'; reason: string }
+  /** A ready node that could not be had after all, where none can be launched instead. */
+  | { outcome: 'gone' }
   | { outcome: 'failed'; reason: string };
 
 /**
@@ -110,10 +113,10 @@ async function attemptLaunch(
 ): Promise<Instance> {
   const { nodes } = context.store;
   const id = held.entry.id;
-  const timeout = new AbortController();
+  const cancel = linkSignal([held.lost, context.aborted]);
   const timeMs = pool.runtime.config.launchTimeoutMs;
   const cancelTimer = context.clock.after(timeMs, () => {
-    timeout.abort(new LaunchError('timeout', `not ready after ${timeMs / 1000} s (launch-timeout)`));
+    cancel.abort(new LaunchError('timeout', `not ready after ${timeMs / 1000} s (launch-timeout)`));
   });
   const spec: LaunchSpec = {
     nodeId: id,
@@ -126,7 +129,7 @@ async function attemptLaunch(
   };
   try {
     return await launcherOf(pool)(spec, {
-      signal: AbortSignal.any([timeout.signal, held.lost, context.aborted]),
+      signal: cancel.signal,
       log,
       async onExternalId(externalId) {
         await nodes.update(id, (node) => ({ ...node, externalId }));
@@ -134,6 +137,7 @@ async function attemptLaunch(
     });
   } finally {
     cancelTimer();
+    cancel.end();
   }
 }
 

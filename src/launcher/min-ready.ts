@@ -4,6 +4,7 @@ import { NotFoundError, reasonOf } from '../errors.ts';
 import { makeRequest, type NodeRequest } from '../model/request.ts';
 import type { Change, Entry } from '../store/store.ts';
 import type { Context } from './context.ts';
+import { freed } from './freed.ts';
 import { MIN_READY_REQUESTOR } from './plan.ts';
 
 /** The lowest priority there is. */
@@ -83,13 +84,11 @@ export function createMinReady(context: Context, deps: { ownPools: () => Readonl
     if (value.state === 'failed') delay(label);
     else backoff.delete(label);
     try {
-      const freed = value.nodes.map((nodeId) =>
-        store.nodes.update(nodeId, (node) =>
-          node.allocatedTo === id ? { ...node, allocatedTo: null } : undefined,
-        ),
+      const freeing = value.nodes.map((nodeId) =>
+        store.nodes.update(nodeId, (node) => (node.allocatedTo === id ? freed(node) : undefined)),
       );
       const removed = store.requests.remove(id);
-      await Promise.allSettled(freed);
+      await Promise.allSettled(freeing);
       await removed;
     } catch (error) {
       if (!(error instanceof NotFoundError))

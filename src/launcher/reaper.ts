@@ -3,6 +3,8 @@ import { NotFoundError, reasonOf } from '../errors.ts';
 import { inState, type Node, type NodeState } from '../model/node.ts';
 import type { Change, Entry, Held } from '../store/store.ts';
 import type { Context } from './context.ts';
+import { freed } from './freed.ts';
+import { linkSignal } from './linked-signal.ts';
 import type { ProviderRuntime } from './provider-runtime.ts';
 import type { Providers } from './providers.ts';
 
@@ -96,14 +98,25 @@ export function createReaper(context: Context, providers: Providers): Reaper {
       if (destroys) {
         const marked = value.state === 'deleting' ? undefined : store.nodes.update(held.entry, toDeleting);
         await marked;
-        const signal = AbortSignal.any([AbortSignal.timeout(DELETE_TIME_MS), held.lost, context.closed]);
-        await runtime.provider.destroy(externalId, signal);
+        await destroyInTime(runtime, externalId, held.lost);
       }
       await store.nodes.remove(id);
       retries.delete(id);
       log.info('node deleted', { nodeId: id, externalId, provider: value.provider });
     } catch (error) {
       if (!context.closed.aborted) retryLater(id, reasonOf(error), runtime);
+    }
+  };
+  const destroyInTime = async (runtime: ProviderRuntime, externalId: string, lost: AbortSignal) => {
+    const cancel = linkSignal([lost, context.closed]);
+    const cancelTimer = clock.after(DELETE_TIME_MS, () => {
+      cancel.abort(new Error(`not deleted after ${DELETE_TIME_MS / 1000} s`));
+    });
+    try {
+      await runtime.provider.destroy(externalId, cancel.signal);
+    } finally {
+      cancelTimer();
+      cancel.end();
     }
   };
   const toDeleting = (node: Node) => inState(node, 'deleting', nowS(clock));
@@ -129,7 +142,7 @@ export function createReaper(context: Context, providers: Providers): Reaper {
       const { value } = held.entry;
       if (value.state !== 'ready' || value.allocatedTo === null) return;
       if (await store.requests.get(value.allocatedTo)) return;
-      await store.nodes.update(held.entry, (node) => ({ ...node, allocatedTo: null }));
+      await store.nodes.update(held.entry, freed);
       log.debug('node is free again: its request is gone', {
         nodeId: entry.id,
         requestId: value.allocatedTo,

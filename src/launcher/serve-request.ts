@@ -4,6 +4,7 @@ import type { Node } from '../model/node.ts';
 import { inRequestState, type NodeRequest } from '../model/request.ts';
 import type { Entry, Held } from '../store/store.ts';
 import type { Context } from './context.ts';
+import { freed } from './freed.ts';
 import { launchNode, type Obtained } from './launch-node.ts';
 import { MIN_READY_REQUESTOR } from './plan.ts';
 import { freeNodes, type Pool } from './pool.ts';
@@ -96,7 +97,8 @@ async function serveHeld(
   if (held.lost.aborted) return;
   if (failed.length > 0 || !isWhole(obtained, context)) {
     await freeNodesOf(obtained, context);
-    if (context.aborted.aborted || !pool.active) return startOver(held, context);
+    const gone = obtained.some((result) => result.outcome === 'gone');
+    if (gone || context.aborted.aborted || !pool.active) return startOver(held, context);
     await storeDecline(
       held,
       failed[0]?.reason ?? 'a node was removed while it was being made',
@@ -124,8 +126,7 @@ async function obtainNode(
         (await takeAnother(part, request, worker.pool, context));
       if (taken) return { outcome: 'ready', ...taken };
       part.reservation.release();
-      if (!worker.pool.runtime.provider.launch)
-        return { outcome: 'failed', reason: 'the free node was gone' };
+      if (!worker.pool.runtime.provider.launch) return { outcome: 'gone' };
       part.reservation = await worker.waitForRoom(request, part.label, context.aborted);
     }
     for (;;) {
@@ -198,7 +199,7 @@ function isWhole(obtained: readonly Obtained[], context: Context): boolean {
   );
 }
 
-/** This launcher stops, or the pool was replaced: the request is as if it had never been taken. */
+/** This launcher stops, the pool was replaced, or a registered machine went away: the request is as if it had never been taken. */
 async function startOver(held: Held<NodeRequest>, context: Context): Promise<void> {
   await context.store.requests.update(held.entry.id, (value) => ({
     ...inRequestState(value, 'requested', nowS(context.clock)),
@@ -208,16 +209,12 @@ async function startOver(held: Held<NodeRequest>, context: Context): Promise<voi
 
 /** Nodes of a set that did not come together become free for others. */
 async function freeNodesOf(obtained: Obtained[], context: Context): Promise<void> {
-  const freed = obtained.flatMap((result) => {
+  const freeing = obtained.flatMap((result) => {
     if (result.outcome !== 'ready') return [];
     const { node, stored } = result;
-    return [
-      stored,
-      context.store.nodes.update(node.entry.id, (value) => ({ ...value, allocatedTo: null })),
-      node.release(),
-    ];
+    return [stored, context.store.nodes.update(node.entry.id, freed), node.release()];
   });
-  await Promise.allSettled(freed);
+  await Promise.allSettled(freeing);
 }
 
 async function storeDecline(

@@ -36,7 +36,8 @@ export function createStaticNodes(context: Context, providers: Providers): Stati
       const existing = [...unclaimed.values()].find(({ value }) => keyOf(value) === slot.key);
       if (existing) unclaimed.delete(existing.id);
       if (!existing) work.push(registerSlot(slot, runtime, inventory));
-      else if (isIdle(existing) && (isNew || isOutdated(existing, slot))) work.push(refreshSlot(existing, slot, runtime, inventory));
+      else if (isIdle(existing) && (isNew || isOutdated(existing, slot)))
+        work.push(refreshSlot(existing, slot, runtime, inventory));
     }
     for (const surplus of unclaimed.values()) if (isIdle(surplus)) work.push(removeSurplus(surplus));
     await Promise.all(work);

@@ -33,6 +33,12 @@ const NOTHING: Readonly<Record<string, unknown>> = Object.freeze({});
 /** Builds the codec of one record type from its table of fields. */
 export function makeCodec<T extends WithUnknown>(fields: Fields<T>): Codec<T> {
   const rows = Object.entries(fields) as [keyof T & string, Field<unknown>][];
+  const parts = rows.map(([name, field], place) => ({
+    name,
+    opening: `${place === 0 ? '' : ','}${JSON.stringify(field.key)}:`,
+    openingAgain: field.alsoWrite === undefined ? undefined : `,${JSON.stringify(field.alsoWrite)}:`,
+  }));
+  const shape = makeShape(rows.map(([name]) => name));
   const known = new Set(
     rows.flatMap(([, field]) => (field.alsoWrite ? [field.key, field.alsoWrite] : [field.key])),
   );
@@ -40,28 +46,53 @@ export function makeCodec<T extends WithUnknown>(fields: Fields<T>): Codec<T> {
   return {
     decode(text) {
       const record = parseObject(text);
-      const value: Record<string, unknown> = { unknown: unknownKeys(record, known) };
+      const value = { ...shape };
+      value['unknown'] = unknownKeys(record, known);
       for (const [name, field] of rows) value[name] = readField(field, record);
-      return value as T;
+      return value as unknown as T;
     },
 
     encode(value) {
-      const record: Record<string, unknown> = {};
-      for (const [name, field] of rows) {
-        record[field.key] = value[name] ?? null;
-        if (field.alsoWrite) record[field.alsoWrite] = value[name] ?? null;
+      let text = '{';
+      for (const { name, opening, openingAgain } of parts) {
+        const json = toJson(value[name]);
+        text += opening + json;
+        if (openingAgain !== undefined) text += openingAgain + json;
       }
-      return JSON.stringify(Object.assign(record, value.unknown));
+      for (const key in value.unknown) text += `,${JSON.stringify(key)}:${toJson(value.unknown[key])}`;
+      return `${text}}`;
     },
   };
 }
 
-/** A record with every field at its default. */
-export function defaultsOf<T extends WithUnknown>(fields: Fields<T>): T {
-  const value: Record<string, unknown> = { unknown: NOTHING };
-  for (const [name, field] of Object.entries(fields) as [string, Field<unknown>][])
-    value[name] = absentValue(field);
-  return value as T;
+/** Makes records with every field at its default. */
+export function makeBlank<T extends WithUnknown>(fields: Fields<T>): () => T {
+  const rows = Object.entries(fields) as [string, Field<unknown>][];
+  const template = makeShape(rows.map(([name]) => name));
+  for (const [name, field] of rows) template[name] = absentValue(field);
+  const fresh = rows.filter(([, field]) => typeof field.absent === 'function');
+  return () => {
+    const value: Record<string, unknown> = { ...template };
+    for (const [name, field] of fresh) value[name] = absentValue(field);
+    return value as unknown as T;
+  };
+}
+
+/**
+ * An object with all its keys, to be copied and filled. V8 keeps an object that grows by computed keys as a slow hash
+ * table, and every later copy of it too; one that comes out of the JSON parser has its place for each key.
+ */
+function makeShape(names: readonly string[]): Record<string, unknown> & WithUnknown {
+  const keys = [...names, 'unknown'].map((name) => `${JSON.stringify(name)}:null`);
+  return { ...(JSON.parse(`{${keys.join(',')}}`) as Record<string, unknown>), unknown: NOTHING };
+}
+
+/** Most fields of most records are empty: the cases that need no call come first. */
+function toJson(value: unknown): string {
+  if (value === null || value === undefined) return 'null';
+  if (typeof value === 'string' || typeof value === 'object') return JSON.stringify(value);
+  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : 'null';
+  return value === true ? 'true' : 'false';
 }
 
 function readField(field: Field<unknown>, record: Record<string, unknown>): unknown {

@@ -1,4 +1,4 @@
-import { defaultsOf, makeCodec, type Fields, type WithUnknown } from './codec.ts';
+import { makeBlank, makeCodec, type Fields, type WithUnknown } from './codec.ts';
 import { readStrings } from './read.ts';
 
 export type ComponentKind = 'launcher' | 'pool' | 'builder';
@@ -37,7 +37,8 @@ const FIELDS: Fields<Component> = {
 };
 
 export const componentCodec = makeCodec(FIELDS);
+const blank = makeBlank(FIELDS);
 
 export function makeComponent(given: Partial<Component>): Component {
-  return { ...defaultsOf(FIELDS), ...given };
+  return { ...blank(), ...given };
 }

@@ -1,4 +1,4 @@
-import { defaultsOf, makeCodec, type Fields, type WithUnknown } from './codec.ts';
+import { makeBlank, makeCodec, type Fields, type WithUnknown } from './codec.ts';
 import { readStrings } from './read.ts';
 import type { Resources } from './resources.ts';
 
@@ -112,10 +112,11 @@ const FIELDS: Fields<Node> = {
 };
 
 export const nodeCodec = makeCodec(FIELDS);
+const blank = makeBlank(FIELDS);
 
 /** A new node record: every field at its default, changed by what is given. */
 export function makeNode(given: Partial<Node>): Node {
-  return { ...defaultsOf(FIELDS), ...given };
+  return { ...blank(), ...given };
 }
 
 /** The same node in another state, with the time of the change. */

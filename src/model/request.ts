@@ -1,4 +1,4 @@
-import { defaultsOf, makeCodec, type Fields, type WithUnknown } from './codec.ts';
+import { makeBlank, makeCodec, type Fields, type WithUnknown } from './codec.ts';
 import { readStrings } from './read.ts';
 
 export const REQUEST_STATES = ['requested', 'pending', 'fulfilled', 'failed'] as const;
@@ -46,10 +46,11 @@ const FIELDS: Fields<NodeRequest> = {
 };
 
 export const requestCodec = makeCodec(FIELDS);
+const blank = makeBlank(FIELDS);
 
 /** A new request record: every field at its default, changed by what is given. */
 export function makeRequest(given: Partial<NodeRequest>): NodeRequest {
-  return { ...defaultsOf(FIELDS), ...given };
+  return { ...blank(), ...given };
 }
 
 /** The same request in another state, with the time of the change. */

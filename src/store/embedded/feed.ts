@@ -31,6 +31,8 @@ export class Feed {
   #watcher: fs.FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
   #keepsAlive = 0;
+  #telling = false;
+  #again = false;
   #seen: number;
 
   constructor(options: {
@@ -76,14 +78,28 @@ export class Feed {
   }
 
   /** Called for each commit of this process: tells other processes, and the views here. */
-  committed(commit: Commit): void {
-    fs.writeSync(this.#wakeFd, '.', 0);
-    if (this.active) this.check(commit);
+  committed(commit: Commit | undefined): void {
+    if (commit !== undefined) fs.writeSync(this.#wakeFd, '.', 0);
+    this.check(commit);
   }
 
-  /** Reads what is new, if anything. */
+  /** Reads what is new, if anything. Called while news are told, it waits for their end: they keep their order. */
   check(own?: Commit): void {
     if (!this.active) return;
+    this.#again = true;
+    if (this.#telling) return;
+    this.#telling = true;
+    try {
+      while (this.#again) {
+        this.#again = false;
+        this.#tell(own);
+      }
+    } finally {
+      this.#telling = false;
+    }
+  }
+
+  #tell(own: Commit | undefined): void {
     const head = this.#head();
     if (head === this.#seen) return;
     const news = this.#read(head, own);

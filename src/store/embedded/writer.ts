@@ -49,7 +49,7 @@ export class Writer {
   readonly #files: Files;
   readonly #clock: Clock;
   readonly #logSlots: number;
-  readonly #onCommit: (commit: Commit) => void;
+  readonly #onCommit: (commit: Commit | undefined) => void;
   #queue: Job[] = [];
   #turn: Promise<void> | undefined;
   #closed = false;
@@ -59,7 +59,8 @@ export class Writer {
     files: Files;
     clock: Clock;
     logSlots: number;
-    onCommit: (commit: Commit) => void;
+    /** Called before the operations settle. Undefined: they changed nothing. */
+    onCommit: (commit: Commit | undefined) => void;
   }) {
     this.#db = options.db;
     this.#files = options.files;
@@ -122,7 +123,7 @@ export class Writer {
       stopWaiting();
     }
     for (const call of batch.afterwards) call();
-    if (batch.touched.size > 0) this.#onCommit({ number: batch.commit, touched: batch.touched });
+    this.#onCommit(batch.touched.size > 0 ? { number: batch.commit, touched: batch.touched } : undefined);
     batch.settle();
   }
 

@@ -362,6 +362,7 @@ function locks(test: Define): void {
 
   test('a holder hears when its lock is taken away', async (t, bench) => {
     const [a, b] = [await bench.open(), await bench.open()];
+    await a.nodes.watch();
     const held = await a.nodes.createLocked(makeNode({}));
     const lost = new Promise((resolve) => held.lost.addEventListener('abort', resolve));
     await b.nodes.remove(held.entry.id);

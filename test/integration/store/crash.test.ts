@@ -22,10 +22,13 @@ t.test(
     const failures: string[] = [];
 
     await new Promise<void>((resolve) => {
-      const running = new Set<Child>();
+      let over = false;
+      const end = () => {
+        over = true;
+        resolve();
+      };
       const start = () => {
         const child = bench.child();
-        running.add(child);
         // Between the 20th and the 120th time that this process held the lock, wherever it is by then.
         const last = 20 + Math.floor(Math.random() * 100);
         let own = 0;
@@ -40,10 +43,10 @@ t.test(
           if (kills >= KILLS && rounds >= ROUNDS) end();
         });
         child.tell({ do: 'contend', id, file }).catch((error: unknown) => {
-          running.delete(child);
+          if (over) return;
           if (child.process.signalCode === 'SIGKILL') return start();
           failures.push(String(error));
-          resolve();
+          end();
         });
       };
       for (let number = 0; number < PROCESSES; number++) start();
@@ -98,6 +101,7 @@ t.test('a process that opens the state removes what died unnoticed', async (t) =
 t.test('a session that others took for dead is lost, and a new one begins', async (t) => {
   const bench = await makeBench(t, embedded);
   const store = await bench.open();
+  await store.nodes.watch();
   const states: string[] = [];
   store.session.onChange((state) => states.push(state));
   const held = await store.nodes.createLocked(makeNode({}));

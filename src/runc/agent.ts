@@ -18,6 +18,11 @@ export interface Answer {
   text: string;
 }
 
+/** What went wrong, on one line: the tools' own words, then the agent's. */
+export function explain({ text }: Answer): string {
+  return text.trim().replace(/\s*\n\s*/g, '; ');
+}
+
 export interface RunOptions {
   timeoutMs: number;
   signal?: AbortSignal;

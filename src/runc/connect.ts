@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import { HostError, reasonOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { connectSsh } from '../ssh/connection.ts';
-import { Agent } from './agent.ts';
+import { Agent, explain } from './agent.ts';
 import type { RootfsFacts } from './bundle.ts';
 import { openLocalShell, openRemoteShell, type Channel } from './channel.ts';
 import type { HypervisorOptions } from './hypervisor.ts';
@@ -77,7 +77,7 @@ export async function connectAgent(
   );
   try {
     const answer = await agent.run('hello', {}, { timeoutMs: settings.connectTimeoutMs, signal });
-    if (answer.code !== 0) throw new HostError(pool.name, `${pool.name}: ${answer.text.trim()}`);
+    if (answer.code !== 0) throw new HostError(pool.name, `${pool.name}: ${explain(answer)}`);
     const link: AgentLink = {
       agent,
       facts: readFacts(answer.text, pool.address ?? address),
@@ -160,7 +160,7 @@ function createConsoleStarter(agent: Agent, options: HypervisorOptions, log: Log
     const variables = { script: asset('runc/zuul-console.py').trimEnd(), console_port: port };
     const problem = await agent
       .run('console', variables, { timeoutMs: 30_000 })
-      .then(({ code, text }) => (code === 0 ? undefined : text.trim()), reasonOf);
+      .then((answer) => (answer.code === 0 ? undefined : explain(answer)), reasonOf);
     if (problem !== undefined && problem !== lastProblem) {
       log.warning('no live output of tasks from this hypervisor', {
         host: options.pool.name,

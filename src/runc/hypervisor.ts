@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { HostError, LaunchError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { Agent, Answer } from './agent.ts';
+import { explain, type Agent, type Answer } from './agent.ts';
 import { renderBundleAroundPort, type HypervisorPaths, type RootfsFacts } from './bundle.ts';
 import { connectAgent, type AgentLink, type ConnectionSettings } from './connect.ts';
 import type { HostKey } from './host-key.ts';
@@ -146,7 +146,7 @@ export class Hypervisor {
   async checkAlive(id: string, signal: AbortSignal): Promise<string | undefined> {
     const { agent } = await this.#link.get(signal);
     const answer = await agent.run('alive', { id }, { timeoutMs: LOOK_TIMEOUT_MS, signal });
-    return answer.code === 0 ? undefined : answer.text.trim();
+    return answer.code === 0 ? undefined : explain(answer);
   }
 
   /** Takes leave of the hypervisor, within the signal's time. */
@@ -170,9 +170,9 @@ export class Hypervisor {
     return this.#textOf('destroy', answer);
   }
 
-  #textOf(operation: string, { code, text }: Answer): string {
-    if (code === 0) return text;
-    throw new HostError(this.name, `${operation} on ${this.name} failed: ${text.trim()}`);
+  #textOf(operation: string, answer: Answer): string {
+    if (answer.code === 0) return answer.text;
+    throw new HostError(this.name, `${operation} on ${this.name} failed: ${explain(answer)}`);
   }
 
   /** What is known about the label's rootfs; a label with a problem is looked at again, it may be solved by now. */
@@ -185,13 +185,15 @@ export class Hypervisor {
     throw new LaunchError('prepare', `${this.name}: ${link.problems.get(label.name)}`, { retriable: false });
   }
 
-  #readCreated(link: AgentLink, label: LabelOptions, { code, text }: Answer): number {
-    if (code === 0) return Number(text.split(' ')[0]);
-    const reason = `${this.name}: ${text.trim()}`;
+  #readCreated(link: AgentLink, label: LabelOptions, answer: Answer): number {
+    const { code } = answer;
+    if (code === 0) return Number(answer.text.split(' ')[0]);
+    const problem = explain(answer);
+    const reason = `${this.name}: ${problem}`;
     // Whatever was known about the rootfs may be wrong now.
     link.rootfs.delete(label.name);
     if (NOT_RETRIABLE.has(code)) {
-      link.problems.set(label.name, text.trim());
+      link.problems.set(label.name, problem);
       this.#changed();
       throw new LaunchError('prepare', reason, { retriable: false });
     }

@@ -1,4 +1,5 @@
 import { reasonOf } from '../errors.ts';
+import { explain } from './agent.ts';
 import type { RootfsFacts } from './bundle.ts';
 import type { AgentLink } from './connect.ts';
 import type { LabelOptions } from './options.ts';
@@ -20,7 +21,7 @@ export async function probeLabel(link: AgentLink, label: LabelOptions, consoleDi
       link.rootfs.set(name, readFacts(answer.text));
       link.problems.delete(name);
     } else {
-      link.problems.set(name, answer.text.trim());
+      link.problems.set(name, explain(answer));
     }
   } catch (error) {
     link.problems.set(name, reasonOf(error));

@@ -46,7 +46,7 @@ np_write_bundle() {
 }
 
 np_put() {
-	printf '%s\n' "$2" >"$directory/$1" || np_give_up 14 "cannot write $directory/$1"
+	printf '%s\n' "$2" >"$directory/$1" || np_give_up 14 "cannot write $directory/$1; is the disk full?"
 }
 
 np_copy() {

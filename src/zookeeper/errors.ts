@@ -225,6 +225,10 @@ export function errorOfCode(code: number, path?: string): ZooKeeperError {
   return new Class(code, path === undefined ? text : `${path}: ${text}`, { path });
 }
 
+export function closedError(): ClosedError {
+  return new ClosedError(ErrorCode.closed, 'the client is closed');
+}
+
 /** The message of anything thrown. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

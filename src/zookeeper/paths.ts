@@ -9,9 +9,6 @@ export function checkPath(path: string): void {
     });
 }
 
-// Control characters, surrogates and the like, which the server refuses (PathUtils.validatePath).
-const forbidden = /[\u0000-\u001f\u007f-\u009f\ud800-\uf8ff\ufff0-\uffff]/;
-
 function problemOf(path: string): string | undefined {
   if (path === '/') return undefined;
   if (!path.startsWith('/')) return 'must start with /';
@@ -20,7 +17,17 @@ function problemOf(path: string): string | undefined {
   if (path.includes('/.') && path.split('/').some((name) => name === '.' || name === '..')) {
     return 'must not contain . or .. as a name';
   }
-  return forbidden.test(path) ? 'must not contain control or private characters' : undefined;
+  return hasForbidden(path) ? 'must not contain control or private characters' : undefined;
+}
+
+/** Control characters, surrogates and the like, which the server refuses (PathUtils.validatePath). */
+function hasForbidden(path: string): boolean {
+  for (let index = 0; index < path.length; index++) {
+    const code = path.charCodeAt(index);
+    if (code < 0x20 || (code > 0x7e && code < 0xa0) || (code > 0xd7ff && code < 0xf900) || code > 0xffef)
+      return true;
+  }
+  return false;
 }
 
 /** `/a/b` → `/a`, `/a` → `/`. The root has no parent: it stays `/`. */

@@ -27,13 +27,13 @@ export function shakeHands(
       socket.pause();
       settle();
     };
-    const fail = (error: unknown) =>
+    const fail = (error: Error) =>
       finish(() => {
         socket.on('error', () => undefined);
         socket.destroy();
         reject(error);
       });
-    const onAbort = () => fail(signal.reason);
+    const onAbort = () => fail(signal.reason as Error);
     signal.addEventListener('abort', onAbort, { once: true });
     socket.on('error', fail);
     socket.on('close', () => fail(new NoAnswerError('the server closed the connection without an answer')));
@@ -46,7 +46,7 @@ export function shakeHands(
         if (response.tooOld) throw new ProtocolError('the server is older than 3.4');
         finish(() => resolve({ response, splitter }));
       } catch (error) {
-        fail(error);
+        fail(error as Error);
       }
     });
     socket.write(encodeConnectRequest(request));

@@ -20,7 +20,7 @@ export function openSocket(
       ? tls.connect({ ...tlsOptions, ...server, ...nameToCheck(server, serverName) })
       : net.connect({ ...server });
     socket.setNoDelay(true);
-    const done = (error?: unknown) => {
+    const done = (error?: Error) => {
       signal.removeEventListener('abort', onAbort);
       socket.removeAllListeners();
       if (error === undefined) return resolve(socket);
@@ -29,7 +29,7 @@ export function openSocket(
       socket.destroy();
       reject(error);
     };
-    const onAbort = () => done(signal.reason);
+    const onAbort = () => done(signal.reason as Error);
     signal.addEventListener('abort', onAbort, { once: true });
     socket.once(tlsOptions ? 'secureConnect' : 'connect', () => done());
     socket.once('error', done);

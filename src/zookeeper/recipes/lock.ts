@@ -171,7 +171,7 @@ async function waitForEvent(client: ZooKeeperClient, path: string, limits: CallO
   let giveUp!: () => void;
   const event = new Promise<void>((resolve, reject) => {
     wake = () => resolve();
-    giveUp = () => reject(limits.signal?.reason);
+    giveUp = () => reject(limits.signal?.reason as Error);
   });
   limits.signal?.addEventListener('abort', giveUp, { once: true });
   try {

@@ -1,28 +1,13 @@
 import type { ZooKeeperClient } from '../client.ts';
-import { ClosedError, ErrorCode, NoNodeError, SessionExpiredError, UnimplementedError } from '../errors.ts';
+import { ClosedError, closedError, NoNodeError, SessionExpiredError, UnimplementedError } from '../errors.ts';
 import { joinPath } from '../paths.ts';
 import { callListener } from '../session/emitter.ts';
 import type { Stat, StateChange, WatchEvent } from '../types.ts';
-import { OrderedQueue, type Step } from './ordered-queue.ts';
-import { Tree, type TreeChange, type TreeNode } from './tree.ts';
+import { OrderedQueue } from './ordered-queue.ts';
+import { PendingReads } from './pending-reads.ts';
+import { noData, ownCopy, Tree, type TreeChange, type TreeNode } from './tree.ts';
+import type { Interest, TreeCacheOptions } from './tree-cache-options.ts';
 import { WalkWindow } from './walk-window.ts';
-
-/**
- * What to know about a znode: `data` and everything below it; `children` only, which saves reading the data; `name`, the
- * mere existence, which costs no request at all; or `nothing`, then also for everything below.
- */
-export type Interest = 'data' | 'children' | 'name' | 'nothing';
-
-export interface TreeCacheOptions {
-  /** `data` for everything unless given. Must give the same answer each time. */
-  interest?: (path: string) => Interest;
-  /** Called for every change, after the cache shows it. Also for each znode found at the beginning. */
-  onChange?: (change: TreeChange) => void;
-  /** `false`: changes may be unseen because the connection is away. `true`: complete again. */
-  onCurrent?: (isCurrent: boolean) => void;
-  /** A znode could not be read, because of its access control list for instance; it counts as absent. */
-  onError?: (error: unknown, path: string) => void;
-}
 
 /** Begins to copy everything from `root` down; resolves when the copy is complete. The root need not exist. */
 export async function openTreeCache(
@@ -57,10 +42,7 @@ export class TreeCache {
   readonly #options: TreeCacheOptions;
   readonly #tree: Tree;
   readonly #queue = new OrderedQueue();
-  /** Reads not applied yet, by path, so that a deletion can void them. */
-  readonly #reads = new Map<string, Set<Step>>();
-  /** Paths whose read has been asked for in this tick and leaves with the next write: newer events change nothing. */
-  readonly #unsent = new Set<string>();
+  readonly #reads = new PendingReads();
   #walk: WalkWindow | undefined;
   #usesOneShots = false;
   #isCurrent = false;
@@ -113,13 +95,11 @@ export class TreeCache {
     const walked = new Promise<void>((resolve, reject) => {
       this.#onWalked = (error) => (error ? reject(error) : resolve());
     });
-    walked.catch(() => undefined);
-    const onAbort = () => this.#onWalked?.(signal?.reason);
+    const onAbort = () => this.#onWalked?.(signal?.reason as Error);
     signal?.throwIfAborted();
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      await this.#setWatch();
-      await walked;
+      await Promise.race([this.#setWatch().then(() => walked), walked]);
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }
@@ -154,7 +134,7 @@ export class TreeCache {
   #onState({ state, error }: StateChange): void {
     if (state === 'closed') {
       this.#setCurrent(false);
-      this.#onWalked?.(error ?? new ClosedError(ErrorCode.closed, 'the client is closed'));
+      this.#onWalked?.(error ?? closedError());
     }
     if (state === 'suspended' || state === 'lost') this.#setCurrent(false);
     // With one-shot watches the servers report what was missed, unless the session is gone with its watches.
@@ -203,31 +183,31 @@ export class TreeCache {
   /** `walk`: part of a walk, so that what is below is read as well. */
   #enqueueRead(path: string, walk: WalkWindow | undefined): void {
     const interest = this.#interestIn(path);
-    if (interest === 'data' && !walk && this.#unsent.has(path)) return;
+    if (interest === 'data' && !walk && this.#reads.isUnsent(path)) return;
     if (interest === 'data') this.#readData(path, walk);
     else this.#queue.addReady(() => this.#applyName(path, interest, walk));
   }
 
   #readData(path: string, walk: WalkWindow | undefined): void {
-    this.#markUnsent(path);
+    this.#reads.markUnsent(path);
     const step = this.#queue.add(async () => {
       const found = await this.#read(path, () => this.#client.getData(path, this.#readOptions()));
       return (isVoid) => {
-        this.#forget(path, step);
+        this.#reads.delete(path, step);
         if (!isVoid && found) this.#applyData(path, found, walk);
         else if (!isVoid && found === undefined) this.#applyAbsent(path);
         walk?.done();
       };
     });
-    this.#remember(path, step);
+    this.#reads.add(path, step);
   }
 
   #applyData(path: string, { data, stat }: { data: Buffer; stat: Stat }, walk: WalkWindow | undefined): void {
     const previous = this.#tree.get(path);
     const isNews = previous?.stat?.mzxid !== stat.mzxid;
-    // What was received is a view into a larger buffer, so the cache keeps a copy of its own.
-    this.#tree.put({ path, data: isNews || !previous ? copyOf(data) : previous.data, stat });
-    if (isNews) this.#report({ path, node: this.#tree.get(path), previous });
+    const node = { path, data: isNews ? ownCopy(data) : previous.data, stat };
+    this.#tree.put(node);
+    if (isNews) this.#report({ path, node, previous });
     const isNew = !previous && this.#usesOneShots;
     if (
       isNew ||
@@ -239,7 +219,7 @@ export class TreeCache {
 
   #applyName(path: string, interest: Interest, walk: WalkWindow | undefined): void {
     if (interest !== 'nothing' && !this.#tree.get(path)) {
-      const node = { path, data: nothing, stat: undefined };
+      const node = { path, data: noData, stat: undefined };
       this.#tree.put(node);
       this.#report({ path, node, previous: undefined });
     }
@@ -253,13 +233,13 @@ export class TreeCache {
     const step = this.#queue.add(async () => {
       const names = await this.#read(path, () => this.#client.getChildren(path, this.#readOptions()));
       return (isVoid) => {
-        this.#forget(path, step);
+        this.#reads.delete(path, step);
         if (!isVoid && names) this.#applyListing(path, names, walk);
         else if (!isVoid && names === undefined) this.#applyAbsent(path);
         walk?.done();
       };
     });
-    this.#remember(path, step);
+    this.#reads.add(path, step);
   }
 
   #applyListing(path: string, names: string[], walk: WalkWindow | undefined): void {
@@ -275,9 +255,7 @@ export class TreeCache {
   }
 
   #enqueueRemoval(path: string): void {
-    for (const step of this.#reads.get(path) ?? []) step.isVoid = true;
-    this.#reads.delete(path);
-    this.#unsent.delete(path);
+    this.#reads.voidAll(path);
     this.#queue.addReady(() => this.#applyAbsent(path));
   }
 
@@ -318,22 +296,6 @@ export class TreeCache {
     return this.#options.interest?.(path) ?? 'data';
   }
 
-  #remember(path: string, step: Step): void {
-    const steps = this.#reads.get(path);
-    if (steps) steps.add(step);
-    else this.#reads.set(path, new Set([step]));
-  }
-
-  #forget(path: string, step: Step): void {
-    const steps = this.#reads.get(path);
-    if (steps?.delete(step) && steps.size === 0) this.#reads.delete(path);
-  }
-
-  #markUnsent(path: string): void {
-    if (this.#unsent.size === 0) process.nextTick(() => this.#unsent.clear());
-    this.#unsent.add(path);
-  }
-
   #setCurrent(isCurrent: boolean): void {
     if (this.#isCurrent === isCurrent) return;
     this.#isCurrent = isCurrent;
@@ -343,12 +305,4 @@ export class TreeCache {
   #report(change: TreeChange): void {
     if (this.#options.onChange) callListener(this.#options.onChange, change);
   }
-}
-
-const nothing = Buffer.alloc(0);
-
-function copyOf(data: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(data.length);
-  data.copy(copy);
-  return copy;
 }

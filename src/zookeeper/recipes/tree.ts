@@ -72,3 +72,13 @@ export class Tree {
 }
 
 const none: ReadonlySet<string> = new Set();
+
+/** The data of a znode of which only the name is known. */
+export const noData = Buffer.alloc(0);
+
+/** What is received is a view into a larger buffer, which should not live as long as a cache. */
+export function ownCopy(data: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(data.length);
+  data.copy(copy);
+  return copy;
+}

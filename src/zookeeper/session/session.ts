@@ -1,9 +1,9 @@
-import { ClosedError, ErrorCode, SessionExpiredError } from '../errors.ts';
+import { closedError, ErrorCode, SessionExpiredError } from '../errors.ts';
 import { type Dialed, Dialer } from '../net/dialer.ts';
 import type { Credential, ResolvedOptions } from '../options.ts';
 import { stripChroot } from '../paths.ts';
-import type { CallOptions, ConnectionState, StateChange, WatchEventType } from '../types.ts';
-import { OpCode, SpecialXid } from '../wire/opcodes.ts';
+import type { CallOptions, ConnectionState, StateChange } from '../types.ts';
+import { eventTypes, OpCode, SpecialXid } from '../wire/opcodes.ts';
 import { authenticate } from './authenticate.ts';
 import { Call, type CallSpec } from './call.ts';
 import { closeSession } from './close-session.ts';
@@ -12,14 +12,6 @@ import { Deadline } from './deadline.ts';
 import { Emitter } from './emitter.ts';
 import { type RewatchRequest, rewatchOnePath, rewatchRequests } from './rewatch.ts';
 import { Watches } from './watches.ts';
-
-/** Numbers of the server for kinds of events (Watcher.Event.EventType); those above 4 only confirm a removal. */
-const eventTypes: Record<number, WatchEventType> = {
-  1: 'created',
-  2: 'deleted',
-  3: 'changed',
-  4: 'children',
-};
 
 /** A connection that lived less than this counts as a failed attempt. */
 const shortLifeMs = 1000;
@@ -302,8 +294,4 @@ export class Session {
     const mayBeExpired = state === 'lost' || (state === 'suspended' && this.#deadline.hasPassed);
     this.changes.emit({ state, mayBeExpired, sessionId, ...(error && { error }) });
   }
-}
-
-function closedError(): ClosedError {
-  return new ClosedError(ErrorCode.closed, 'the client is closed');
 }

@@ -1,4 +1,4 @@
-import { ClosedError, ConnectError, ErrorCode } from '../errors.ts';
+import { closedError, ConnectError } from '../errors.ts';
 import { formatServer } from '../servers.ts';
 import type { CallOptions } from '../types.ts';
 import type { Session } from './session.ts';
@@ -16,10 +16,9 @@ export function waitConnected(session: Session, { timeoutMs = 0, signal }: CallO
     };
     const look = (error?: Error) => {
       if (session.state === 'connected') finish(resolve);
-      if (session.state === 'closed')
-        finish(() => reject(error ?? new ClosedError(ErrorCode.closed, 'the client is closed')));
+      if (session.state === 'closed') finish(() => reject(error ?? closedError()));
     };
-    const onAbort = () => finish(() => reject(signal?.reason));
+    const onAbort = () => finish(() => reject(signal?.reason as Error));
     const stopListening = session.changes.on(({ error }) => look(error));
     const timer =
       timeoutMs > 0

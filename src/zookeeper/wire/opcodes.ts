@@ -1,3 +1,5 @@
+import type { WatchEventType } from '../types.ts';
+
 /** Numbers of the wire protocol (org.apache.zookeeper.ZooDefs.OpCode and ClientCnxn). */
 export const OpCode = {
   create: 1,
@@ -33,3 +35,11 @@ export const AddWatchMode = { persistent: 0, persistentRecursive: 1 } as const;
 
 /** Watches that `removeWatches` removes: those on children, on data, or all. */
 export const WatcherType = { children: 1, data: 2, any: 3 } as const;
+
+/** Kinds of events (Watcher.Event.EventType). Those above 4 only confirm that a watch was removed. */
+export const eventTypes: Record<number, WatchEventType> = {
+  1: 'created',
+  2: 'deleted',
+  3: 'changed',
+  4: 'children',
+};

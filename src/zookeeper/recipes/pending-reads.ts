@@ -1,0 +1,35 @@
+import type { Step } from './ordered-queue.ts';
+
+/** Reads whose results are not applied yet, by path. */
+export class PendingReads {
+  readonly #steps = new Map<string, Set<Step>>();
+  readonly #unsent = new Set<string>();
+
+  add(path: string, step: Step): void {
+    const steps = this.#steps.get(path);
+    if (steps) steps.add(step);
+    else this.#steps.set(path, new Set([step]));
+  }
+
+  delete(path: string, step: Step): void {
+    const steps = this.#steps.get(path);
+    if (steps?.delete(step) && steps.size === 0) this.#steps.delete(path);
+  }
+
+  /** The path has been deleted, or deleted and created again: what was asked before is of no use. */
+  voidAll(path: string): void {
+    for (const step of this.#steps.get(path) ?? []) step.isVoid = true;
+    this.#steps.delete(path);
+    this.#unsent.delete(path);
+  }
+
+  /** A read asked for in this tick leaves with the next write: it shows whatever the events of this tick tell. */
+  isUnsent(path: string): boolean {
+    return this.#unsent.has(path);
+  }
+
+  markUnsent(path: string): void {
+    if (this.#unsent.size === 0) process.nextTick(() => this.#unsent.clear());
+    this.#unsent.add(path);
+  }
+}

@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 /** The `nodepool` command: reads the environment, wires, runs. What is heavy is imported when a verb asks for it. */
-import { readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { systemClock } from '../clock.ts';
 import { Interrupted } from '../cli/failure.ts';
 import { main } from '../cli/main.ts';
+import type { Globals } from '../cli/parse.ts';
+import type { Driver } from '../driver/driver.ts';
 import { openSink, simpleSettings } from '../log-sink.ts';
 import { createLogger, type Logger } from '../log.ts';
+import { readVersion } from '../version.ts';
 
 const stop = new AbortController();
 
@@ -26,6 +28,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.stderr.on('error', () => undefined);
 
 const { env } = process;
+let drivers: Driver[] | undefined;
 
 const exitCode = await main(process.argv.slice(2), {
   io: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env },
@@ -33,7 +36,7 @@ const exitCode = await main(process.argv.slice(2), {
   clock: systemClock,
   who: `${env['SUDO_USER'] ?? userName()}@${hostname()}`,
   signal: stop.signal,
-  createLog: ({ debug }) => createStderrLog(debug),
+  createLog: openLog,
   async openStore({ config, secure }, log) {
     const [{ loadStateLocation }, { openStore }] = await Promise.all([
       import('../config/state-location.ts'),
@@ -51,13 +54,7 @@ process.exit(exitCode);
 
 async function createDriversOnce() {
   const { createDrivers } = await import('./drivers.ts');
-  return createDrivers();
-}
-
-/** `package.json` lies one folder above `dist/` and `src/`. */
-function readVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
+  return (drivers ??= createDrivers());
 }
 
 function userName(): string {
@@ -69,8 +66,11 @@ function userName(): string {
 }
 
 /** Commands print their results themselves; what goes wrong on the way goes to stderr. */
-function createStderrLog(debug: boolean): Logger {
-  return createLogger(
-    openSink(simpleSettings({ to: 'stderr', level: debug ? 'debug' : 'warning' }), { env }),
-  );
+async function openLog({ logging, debug }: Globals): Promise<Logger> {
+  if (logging === undefined) {
+    const settings = simpleSettings({ to: 'stderr', level: debug ? 'debug' : 'warning' });
+    return createLogger(openSink(settings, { env }));
+  }
+  const { loadLogConfig } = await import('../config/log-config.ts');
+  return createLogger(openSink(await loadLogConfig(logging), { env }));
 }

@@ -8,8 +8,8 @@ import { joinCommand } from './remote-command.ts';
 import type { Use } from './run.ts';
 import { warn } from './print.ts';
 
-/** How long a command may take to end after it got a signal. */
-const GRACE_MS = 5000;
+/** How long a command may take to end after it got a signal; its node is thrown away, so there is little to save. */
+const GRACE_MS = 2000;
 
 /** Returns the largest exit code. */
 export async function useNodes(use: Use): Promise<number> {

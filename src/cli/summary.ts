@@ -131,7 +131,9 @@ function sayOccupants(answer: PoolAnswer, all: readonly Entry<Node>[], nowS: num
     .filter(({ value }) => value.provider === answer.provider && value.pool === answer.pool)
     .sort((a, b) => a.value.stateTimeS - b.value.stateTimeS);
   const held = nodes.filter(({ value }) => value.state === 'hold');
-  const oldest = nodes.find(({ value }) => value.state === 'in-use');
+  const oldest = nodes.find(
+    ({ value }) => value.state === 'in-use' || (value.state === 'ready' && value.allocatedTo !== null),
+  );
   const lines: string[] = [];
   if (held[0]) {
     lines.push(`${held.length} held in ${where}, the longest: ${describe(held[0], nowS)}`);
@@ -142,8 +144,8 @@ function sayOccupants(answer: PoolAnswer, all: readonly Entry<Node>[], nowS: num
 }
 
 function describe({ id, value }: Entry<Node>, nowS: number): string {
-  const comment = value.comment ? `, ${value.comment}` : '';
-  return `${id} for ${formatSpan(nowS - value.stateTimeS)}${comment}`;
+  const who = value.comment ?? value.requestor;
+  return `${id} for ${formatSpan(nowS - value.stateTimeS)}${who ? `, ${who}` : ''}`;
 }
 
 /** `'10 of 10 instances, 3 of 8 cores'` */

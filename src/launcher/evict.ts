@@ -12,6 +12,7 @@ const PATIENCE_S = 300;
  */
 export function evictReady(pool: Pool, context: Context, reaper: Reaper): void {
   const { world, clock } = context;
+  if (pool.evicting) return;
   const isOurs = (node: { provider: string | null; pool: string | null }) =>
     node.provider === pool.config.provider && node.pool === pool.config.name;
 
@@ -21,7 +22,7 @@ export function evictReady(pool: Pool, context: Context, reaper: Reaper): void {
   for (const entry of world.nodesInState('ready')) {
     const { value, id, locked } = entry;
     if (!isOurs(value) || value.allocatedTo !== null || locked || context.promises.claimed.has(id)) continue;
-    context.promises.claimed.add(id);
+    pool.evicting = true;
     void reaper
       .markDeleting(
         id,
@@ -29,7 +30,7 @@ export function evictReady(pool: Pool, context: Context, reaper: Reaper): void {
         (node) => node.state === 'ready' && node.allocatedTo === null,
       )
       .catch(() => undefined)
-      .finally(() => context.promises.claimed.delete(id));
+      .finally(() => (pool.evicting = false));
     return;
   }
 }

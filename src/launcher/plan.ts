@@ -22,7 +22,7 @@ export type Plan =
   | { action: 'decline'; reason: string }
   /** Left as it is; other pools, and later requests in this pool, go on. */
   | { action: 'defer'; reason: string }
-  /** Next in line, but there is no room: later requests of this pool have to wait behind it. */
+  /** Next in line, but there is no room for `need`: later requests of this pool have to wait behind it. */
   | { action: 'wait'; reason: string; need: Resources }
   /** To be served now: `reuse` ready nodes per label, the rest launched. */
   | { action: 'serve'; reuse: ReadonlyMap<string, number>; launch: readonly string[] };
@@ -61,7 +61,7 @@ export interface PoolFacts {
 
 export function planRequest(input: PlanInput): Plan {
   const { request, pool } = input;
-  if (pool.maxConcurrency === 0 || request.declinedBy.includes(pool.launcherId)) return SKIP;
+  if (request.declinedBy.includes(pool.launcherId)) return SKIP;
 
   const missing = request.nodeTypes.filter((label) => !pool.config.labels.has(label));
   if (isLeftToOthers(input, missing.length === 0)) return SKIP;
@@ -92,6 +92,7 @@ function declineForGood(input: PlanInput): Plan | undefined {
   const { maxServers, limits } = pool.config;
   if (maxServers !== undefined && maxServers <= 0)
     return decline(`the pool is disabled: max-servers is ${maxServers}`);
+  if (pool.maxConcurrency === 0) return decline('the provider is disabled: max-concurrency is 0');
 
   for (const label of unique(request.nodeTypes)) {
     const unready = pool.unready(label);
@@ -131,10 +132,13 @@ function withRoom(input: PlanInput, reuse: ReadonlyMap<string, number>): Plan {
   if (pool.static) return defer(`no free node with label ${unique(launch).join(', ')}`);
 
   const need = costOf(launch, pool);
-  const reason = findShortage(pool, need) ?? findBusy(pool, launch.length);
-  if (reason === undefined) return { action: 'serve', reuse, launch };
-  if (request.requestor === MIN_READY_REQUESTOR) return decline(reason);
-  return { action: 'wait', reason, need };
+  const isMinReady = request.requestor === MIN_READY_REQUESTOR;
+  const shortage = findShortage(pool, need);
+  if (shortage !== undefined)
+    return isMinReady ? decline(shortage) : { action: 'wait', reason: shortage, need };
+  const busy = findBusy(pool, launch.length);
+  if (busy === undefined) return { action: 'serve', reuse, launch };
+  return isMinReady ? defer(busy) : { action: 'wait', reason: busy, need: NO_RESOURCES };
 }
 
 /** Why there is no room for `need` now: `at quota: 10 of 10 instances in use`. */

@@ -1,7 +1,7 @@
 import { nowS } from '../clock.ts';
 import type { Node } from '../model/node.ts';
-import type { NodeRequest } from '../model/request.ts';
-import { addResources, type Resources } from '../model/resources.ts';
+import { compareRequests, type NodeRequest } from '../model/request.ts';
+import { addResources, NO_RESOURCES, type Resources } from '../model/resources.ts';
 import type { Entry } from '../store/store.ts';
 import type { Context } from './context.ts';
 import { planRequest, UNHEALTHY_PATIENCE_S, type Plan, type PoolFacts } from './plan.ts';
@@ -16,9 +16,16 @@ export interface PoolWorker {
   wake(): void;
   /**
    * Room for one more node of a request that the pool has taken already. While somebody waits here the pool takes no
-   * new request. Rejects with the signal's reason.
+   * new request. Not before `pauseMs` have passed. Rejects with the signal's reason.
    */
-  waitForRoom(request: Entry<NodeRequest>, label: string, signal: AbortSignal): Promise<Reservation>;
+  waitForRoom(
+    request: Entry<NodeRequest>,
+    label: string,
+    signal: AbortSignal,
+    pauseMs?: number,
+  ): Promise<Reservation>;
+  /** The provider refuses although there should be room: no new request is taken until the returned function is called. */
+  block(reason: string): () => void;
   /** Takes no more requests. */
   stop(): void;
 }
@@ -26,6 +33,8 @@ export interface PoolWorker {
 interface Waiter {
   request: Entry<NodeRequest>;
   label: string;
+  /** Milliseconds since 1970. */
+  notBeforeMs: number;
   give: (reservation: Reservation) => void;
   refuse: (reason: Error) => void;
 }
@@ -43,6 +52,7 @@ export function createPoolWorker(
   const seenBlocked = new Map<string, number>();
   let seenRegistry: unknown;
   const waiters: Waiter[] = [];
+  const refusals = new Set<{ reason: string }>();
   let woken = false;
 
   const look = () => {
@@ -50,7 +60,9 @@ export function createPoolWorker(
     if (!pool.active) return;
     updateHealth();
     pool.runtime.waiting.delete(pool.key);
-    const blocked = lookAtRequests(serveWaiters());
+    const shortage = serveWaiters();
+    const [refusal] = refusals;
+    const blocked = lookAtRequests(refusal?.reason ?? shortage);
     if (blocked === undefined) seenBlocked.clear();
     if (blocked === pool.blocked) return;
     pool.blocked = blocked;
@@ -71,13 +83,19 @@ export function createPoolWorker(
   /** Taken requests come before new ones. Returns why the first of them has to wait on. */
   const serveWaiters = (): string | undefined => {
     for (let first = waiters[0]; first; first = waiters[0]) {
-      const shortage = shortageOf(pool, first.label, world, promises);
-      if (shortage !== undefined) return shortage;
+      const reason = whyWait(first);
+      if (reason !== undefined) {
+        deps.evictReady(pool);
+        return reason;
+      }
       waiters.shift();
       first.give(reserve(pool, costOfLabel(pool, first.label), first.request.value.tenantName, context));
     }
     return undefined;
   };
+
+  const whyWait = ({ label, notBeforeMs }: Waiter): string | undefined =>
+    clock.nowMs() < notBeforeMs ? 'the provider has no room' : shortageOf(pool, label, world, promises);
 
   /** `blocked`: why the pool takes nothing that needs room. Returns the same, or why the first request has to wait. */
   const lookAtRequests = (blocked: string | undefined): string | undefined => {
@@ -101,7 +119,7 @@ export function createPoolWorker(
         blocked = plan.reason;
         pool.runtime.waiting.set(pool.key, { request, need: plan.need });
         for (const label of request.value.nodeTypes) keptLabels.add(label);
-        deps.evictReady(pool);
+        if (plan.need !== NO_RESOURCES) deps.evictReady(pool);
         context.decisions.note(request.id, pool.key, 'paused', plan.reason);
       } else if (blocked === undefined || !needsRoom(plan, request.value, keptLabels)) {
         act(request, plan);
@@ -167,16 +185,29 @@ export function createPoolWorker(
       woken = true;
       setImmediate(look);
     },
-    waitForRoom(request, label, signal) {
+    block(reason) {
+      const refusal = { reason };
+      refusals.add(refusal);
+      worker.wake();
+      return () => {
+        refusals.delete(refusal);
+        worker.wake();
+      };
+    },
+    waitForRoom(request, label, signal, pauseMs = 0) {
       return new Promise((resolve, reject) => {
         if (signal.aborted || !pool.active) return reject(new Error('the pool has stopped'));
-        const waiter: Waiter = { request, label, give: resolve, refuse: reject };
+        const notBeforeMs = clock.nowMs() + pauseMs;
+        const waiter: Waiter = { request, label, notBeforeMs, give: resolve, refuse: reject };
         waiters.push(waiter);
+        waiters.sort((a, b) => compareRequests(a.request, b.request));
+        if (pauseMs > 0) clock.after(pauseMs + 1, worker.wake);
         signal.addEventListener(
           'abort',
           () => {
             const place = waiters.indexOf(waiter);
             if (place >= 0) waiters.splice(place, 1);
+            worker.wake();
             reject(signal.reason as Error);
           },
           { once: true },

@@ -25,6 +25,8 @@ export interface Pool {
   /** Why requests wait for room; undefined when none does. */
   blocked: string | undefined;
   lastError: { message: string; timeS: number } | undefined;
+  /** A ready node is being marked for deletion, to make room. */
+  evicting: boolean;
   /** False after the pool was removed or replaced: it finishes what it has and takes nothing more. */
   active: boolean;
 }

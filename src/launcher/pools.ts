@@ -52,6 +52,7 @@ export function createPools(
       launching: 0,
       blocked: undefined,
       lastError: undefined,
+      evicting: false,
       active: true,
     };
     const worker = createPoolWorker(pool, context, {

@@ -16,7 +16,7 @@ export interface ProviderRuntime {
   readonly config: ProviderConfig;
   readonly provider: Provider;
   readonly log: Logger;
-  /** Launches in progress, over all pools. */
+  /** Launches in progress or about to begin, over all pools. */
   launching: number;
   /** By pool: the request that waits there for room; later requests of other pools may not overtake it. */
   readonly waiting: Map<string, { request: Entry<NodeRequest>; need: Resources }>;

@@ -165,7 +165,9 @@ export function createReaper(context: Context, providers: Providers): Reaper {
       for (const entry of world.nodesInState('ready')) if (entry.value.allocatedTo !== null) consider(entry);
     },
     async markDeleting(nodeId, reason, stillWanted) {
-      if (handling.has(nodeId) || context.promises.claimed.has(nodeId)) return false;
+      const { claimed } = context.promises;
+      if (handling.has(nodeId) || claimed.has(nodeId)) return false;
+      claimed.add(nodeId);
       try {
         const held = await store.nodes.lock(nodeId);
         if (!held) return false;
@@ -179,6 +181,8 @@ export function createReaper(context: Context, providers: Providers): Reaper {
       } catch (error) {
         if (error instanceof NotFoundError) return false;
         throw error;
+      } finally {
+        claimed.delete(nodeId);
       }
     },
     async idle() {

@@ -6,6 +6,7 @@ import type { Entry, Held } from '../store/store.ts';
 import type { Context } from './context.ts';
 import { freed } from './freed.ts';
 import { launchNode, type Obtained } from './launch-node.ts';
+import { linkSignal } from './linked-signal.ts';
 import { MIN_READY_REQUESTOR } from './plan.ts';
 import { freeNodes, type Pool } from './pool.ts';
 import type { PoolWorker } from './pool-worker.ts';
@@ -92,11 +93,11 @@ async function serveHeld(
   pending.catch(() => undefined);
 
   const zone = drawZone(parts, pool);
-  const obtained = await Promise.all(parts.map((part) => obtainNode(part, request, zone, worker, context)));
+  const obtained = await Promise.all(parts.map((part) => obtainNode(part, held, zone, worker, context)));
   const failed = obtained.filter((result) => result.outcome === 'failed');
-  if (held.lost.aborted) return;
-  if (failed.length > 0 || !isWhole(obtained, context)) {
+  if (failed.length > 0 || held.lost.aborted || !isWhole(obtained, context)) {
     await freeNodesOf(obtained, context);
+    if (held.lost.aborted) return; // The request was cancelled, or is somebody else's now.
     const gone = obtained.some((result) => result.outcome === 'gone');
     if (gone || context.aborted.aborted || !pool.active) return startOver(held, context);
     await storeDecline(
@@ -114,11 +115,14 @@ async function serveHeld(
 /** Brings one node, by whatever way works; waits for room where the provider has none. */
 async function obtainNode(
   part: Part,
-  request: Entry<NodeRequest>,
+  { entry: request, lost }: Held<NodeRequest>,
   zone: string | undefined,
   worker: PoolWorker,
   context: Context,
 ): Promise<Obtained> {
+  const cancel = linkSignal([lost, context.aborted]);
+  const waitForRoom = (pauseMs?: number) => worker.waitForRoom(request, part.label, cancel.signal, pauseMs);
+  let unblock: (() => void) | undefined;
   try {
     if (part.ready) {
       const taken =
@@ -127,21 +131,24 @@ async function obtainNode(
       if (taken) return { outcome: 'ready', ...taken };
       part.reservation.release();
       if (!worker.pool.runtime.provider.launch) return { outcome: 'gone' };
-      part.reservation = await worker.waitForRoom(request, part.label, context.aborted);
+      part.reservation = await waitForRoom();
     }
     for (;;) {
       const obtained = await launchNode(request, part.label, zone, part.reservation, worker.pool, context);
-      if (obtained.outcome !== 'aborted' || !context.world.requests.has(request.id)) return obtained;
-      await context.clock.sleep(QUOTA_PAUSE_MS, context.aborted);
-      part.reservation = await worker.waitForRoom(request, part.label, context.aborted);
+      if (obtained.outcome !== 'aborted' || lost.aborted) return obtained;
+      unblock ??= worker.block(`the provider has no room: ${obtained.reason}`);
+      part.reservation = await waitForRoom(REFUSED_PAUSE_MS);
     }
   } catch (error) {
     return { outcome: 'failed', reason: reasonOf(error) };
+  } finally {
+    cancel.end();
+    unblock?.();
   }
 }
 
 /** After the provider has refused for want of room, its own count may lag behind; ask no faster than this. */
-const QUOTA_PAUSE_MS = 1_000;
+const REFUSED_PAUSE_MS = 1_000;
 
 async function takeAnother(part: Part, request: Entry<NodeRequest>, pool: Pool, context: Context) {
   for (const candidate of freeNodes(pool, part.label, context.world, context.promises)) {
@@ -210,7 +217,7 @@ async function startOver(held: Held<NodeRequest>, context: Context): Promise<voi
 /** Nodes of a set that did not come together become free for others. */
 async function freeNodesOf(obtained: Obtained[], context: Context): Promise<void> {
   const freeing = obtained.flatMap((result) => {
-    if (result.outcome !== 'ready') return [];
+    if (result.outcome !== 'ready' || result.node.lost.aborted) return [];
     const { node, stored } = result;
     return [stored, context.store.nodes.update(node.entry.id, freed), node.release()];
   });

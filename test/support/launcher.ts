@@ -38,7 +38,7 @@ export interface TestLauncher {
   /** Resolves when the request is fulfilled or failed. */
   outcome(requestId: string): Promise<Entry<NodeRequest>>;
   /** Does with a fulfilled request's nodes what Zuul does: lock, in-use, request removed. */
-  use(requestId: string): Promise<{ finish(state?: 'used' | 'hold'): Promise<void>; nodes: Entry<Node>[] }>;
+  use(requestId: string): Promise<{ finish(state?: 'used' | 'hold' | 'in-use'): Promise<void>; nodes: Entry<Node>[] }>;
   stop(): Promise<void>;
 }
 
@@ -170,7 +170,7 @@ export async function startTestLauncher(
       await setState('in-use');
       return {
         nodes: held.map((node) => node.entry),
-        async finish(state = 'used') {
+        async finish(state: 'used' | 'hold' | 'in-use' = 'used') {
           await setState(state);
           await Promise.all(held.map((node) => node.release()));
         },

@@ -111,7 +111,7 @@ export class Hypervisor {
       const answer = await link.agent.run('create', this.#createVariables(link, spec, rootfs, hint), {
         timeoutMs: CREATE_TIMEOUT_MS,
       });
-      if (signal.aborted && answer.code === 0) await this.#destroyWith(link.agent, id, spec.mark.provider);
+      if (signal.aborted) await this.#destroyWith(link.agent, id, spec.mark.provider);
       signal.throwIfAborted();
       const port = this.#readCreated(link, label, answer);
       this.#ports.settle(id, port);

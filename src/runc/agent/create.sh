@@ -2,12 +2,16 @@
 
 np_create() {
 	directory=$base/$id
+	made=
+	trap 'np_undo; exit 143' TERM
+	trap 'rm -f "$base/.creating/$id"' EXIT
+	np_register_creator
 	np_find_rootfs
 	np_find_user
 	umask 077
 	mkdir "$directory" || np_fail 12 "cannot make $directory"
+	made=yes
 	umask 022
-	trap 'np_undo; exit 143' TERM
 	np_write_bundle
 	[ "$overlay" = no ] || np_mount_overlay
 	np_set_identity
@@ -24,10 +28,14 @@ np_create() {
 	printf '%s %s' "$port" "$uid"
 }
 
-np_write_bundle() {
+# Before anything is made, says which process makes it, so that whoever removes it can end that process first.
+np_register_creator() {
 	read -r stat </proc/self/stat
 	np_read_start "${stat%% *}"
-	np_put creator "${stat%% *} $start"
+	printf '%s %s\n' "${stat%% *}" "$start" >"$base/.creating/$id" || np_fail 14 "cannot write to $base; is the disk full?"
+}
+
+np_write_bundle() {
 	np_put nodepool.json "$mark"
 	mkdir "$directory/homedir" "$directory/homedir/.ssh" "$directory/homedir/src" "$directory/ssh" \
 		"$directory/root" "$directory/tmp" "$directory/vartmp" "$directory/console" || np_give_up 14 "cannot make the bundle"
@@ -144,5 +152,5 @@ np_give_up() {
 
 np_undo() {
 	trap '' TERM
-	np_remove
+	[ -z "$made" ] || np_remove
 }

@@ -3,6 +3,7 @@
 # Removes whatever is left of a container; each step is content when its part is gone already.
 np_destroy() {
 	directory=$base/$id
+	np_end_creator
 	if [ ! -e "$directory" ] && [ ! -e "$run/$id" ]; then
 		printf gone
 		return 0
@@ -12,7 +13,6 @@ np_destroy() {
 		printf kept
 		return 0
 	fi
-	np_end_creator
 	np_remove
 	printf removed
 }
@@ -32,10 +32,12 @@ np_is_kept() {
 }
 
 np_end_creator() {
-	[ -s "$directory/creator" ] && read -r pid start <"$directory/creator" || return 0
-	np_is_running || return 0
-	kill "$pid" 2>/dev/null
-	np_await_end 300 || kill -9 "$pid"
+	[ -s "$base/.creating/$id" ] && read -r pid start <"$base/.creating/$id" || return 0
+	if np_is_running; then
+		kill "$pid" 2>/dev/null
+		np_await_end 1000 || kill -9 "$pid"
+	fi
+	rm -f "$base/.creating/$id"
 }
 
 np_remove() {
@@ -57,7 +59,13 @@ np_stop() {
 	rm -f "$directory/init"
 	[ -d "$run/$id" ] || return 0
 	said=$(timeout -s KILL 60 runc delete --force "$id" 2>&1)
-	[ ! -d "$run/$id" ] || np_fail 16 "runc delete: $said"
+	# Somebody else may be deleting it at the same time.
+	left=50
+	while [ -d "$run/$id" ]; do
+		[ "$left" -gt 0 ] || np_fail 16 "runc delete: $said"
+		left=$((left - 1))
+		sleep 0.02
+	done
 }
 
 # What killed processes held open may keep a mount busy for a moment.

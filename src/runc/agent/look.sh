@@ -25,7 +25,7 @@ np_list() {
 		state=dead
 		if [ -s "$directory/nodepool.json" ]; then read -r mark <"$directory/nodepool.json"; fi
 		if [ -s "$directory/port" ]; then read -r port <"$directory/port"; fi
-		if [ -s "$directory/creator" ] && read -r pid start <"$directory/creator" && np_is_running; then state=creating; fi
+		if [ -s "$base/.creating/$id" ] && read -r pid start <"$base/.creating/$id" && np_is_running; then state=creating; fi
 		pid=
 		if [ -s "$directory/init" ]; then read -r pid start <"$directory/init"; fi
 		if [ -d "$run/$id" ] && np_is_running; then state=running; fi

@@ -42,7 +42,7 @@ np_hello() {
 	[ "$(id -u)" = 0 ] || np_fail 10 "the agent needs root, but runs as $(id -un)"
 	command -v runc >/dev/null || np_fail 10 "runc is not installed (not found in $PATH)"
 	command -v base64 >/dev/null || np_fail 10 "coreutils are incomplete: base64 is missing"
-	mkdir -p "$base" "$base/.ports" "$base/.agents" || np_fail 14 "cannot make $base"
+	mkdir -p "$base" "$base/.ports" "$base/.agents" "$base/.creating" || np_fail 14 "cannot make $base"
 	chmod 0700 "$base" || np_fail 14 "cannot change the mode of $base"
 	if [ -f "$base/.agents/$agent" ]; then
 		read -r pid start <"$base/.agents/$agent"

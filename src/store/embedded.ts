@@ -11,7 +11,7 @@ import { EmbeddedCollection } from './embedded/collection.ts';
 import { openDatabase } from './embedded/database.ts';
 import { Feed, type News } from './embedded/feed.ts';
 import { prepareFiles } from './embedded/files.ts';
-import { SESSIONS, splitPath, pathOf, sessionKey } from './embedded/layout.ts';
+import { LOG_SLOTS, SESSIONS, splitPath, pathOf, sessionKey } from './embedded/layout.ts';
 import { Locks } from './embedded/locks.ts';
 import { Mirror } from './embedded/mirror.ts';
 import { Peers } from './embedded/peers.ts';
@@ -23,7 +23,7 @@ export interface EmbeddedOptions {
   dir: string;
   log: Logger;
   clock?: Clock;
-  /** How many commits a process may fall behind before it compares everything instead of following. */
+  /** The same in all processes of a directory. */
   logSlots?: number;
 }
 
@@ -32,7 +32,7 @@ export async function openEmbeddedStore({
   dir,
   log,
   clock = systemClock,
-  logSlots = 4096,
+  logSlots = LOG_SLOTS,
 }: EmbeddedOptions): Promise<Store> {
   const files = prepareFiles(dir);
   const { db, close: closeDatabase } = await openDatabase(files);
@@ -88,7 +88,12 @@ export async function openEmbeddedStore({
     await closeDatabase();
   }
 
-  await peers.sweep();
+  try {
+    await peers.sweep();
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
   let closing: Promise<void> | undefined;
   return {
     nodes: collection('nodes', nodeCodec),

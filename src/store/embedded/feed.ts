@@ -1,5 +1,4 @@
 import fs from 'node:fs';
-import { reasonOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { Database } from './database.ts';
 import type { Files } from './files.ts';
@@ -59,8 +58,12 @@ export class Feed {
   start(): void {
     if (this.active) return;
     this.#seen = this.#head();
-    const period = this.#watch() ? SAFETY_NET_MS : POLL_MS;
-    this.#timer = setInterval(() => this.check(), period);
+    this.#lookEvery(this.#watch() ? SAFETY_NET_MS : POLL_MS);
+  }
+
+  #lookEvery(periodMs: number): void {
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => this.check(), periodMs);
     if (this.#keepsAlive === 0) this.#timer.unref();
   }
 
@@ -79,7 +82,11 @@ export class Feed {
 
   /** Called for each commit of this process: tells other processes, and the views here. */
   committed(commit: Commit | undefined): void {
-    if (commit !== undefined) fs.writeSync(this.#wakeFd, '.', 0);
+    try {
+      if (commit !== undefined) fs.writeSync(this.#wakeFd, '.', 0);
+    } catch (error) {
+      this.#log.warning('cannot wake other processes; they look once a second', { error });
+    }
     this.check(commit);
   }
 
@@ -142,16 +149,21 @@ export class Feed {
   #watch(): boolean {
     try {
       this.#watcher = fs.watch(this.#files.wake, { persistent: false }, () => this.check());
-      this.#watcher.on('error', (error) =>
-        this.#log.warning('lost the watch on the state directory', { error }),
-      );
+      this.#watcher.on('error', (error) => {
+        this.#warnUnwatched(error);
+        this.#lookEvery(POLL_MS);
+      });
       return true;
     } catch (error) {
-      this.#log.warning('cannot watch the state directory, looking every 25 ms instead', {
-        error: reasonOf(error),
-        hint: 'raise fs.inotify.max_user_instances',
-      });
+      this.#warnUnwatched(error);
       return false;
     }
+  }
+
+  #warnUnwatched(error: unknown): void {
+    this.#log.warning(`cannot watch the state directory, looking every ${POLL_MS} ms instead`, {
+      error,
+      hint: 'raise fs.inotify.max_user_instances',
+    });
   }
 }

@@ -12,6 +12,9 @@
  */
 import { StoreError } from '../../errors.ts';
 
+/** Slots of the change log: how many commits a process may fall behind before it compares everything instead. */
+export const LOG_SLOTS = 4096;
+
 export const HEAD = 'm/head';
 export const SESSIONS = 'sessions';
 

@@ -133,7 +133,13 @@ export class OwnSession implements Session {
   #become(state: SessionState): void {
     if (this.state === state) return;
     this.state = state;
-    for (const listener of this.#listeners) listener(state);
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(state);
+      } catch (error) {
+        this.#log.error('a listener of the session failed', { error });
+      }
+    }
   }
 }
 

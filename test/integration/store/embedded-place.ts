@@ -3,7 +3,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { open } from 'lmdb';
 import {
+  commitKey,
   HEAD,
+  LOG_SLOTS,
   pathOf,
   readHead,
   readRecord,
@@ -36,9 +38,11 @@ export const embedded: StoreUnderTest = {
     const db = openRaw(place);
     await db.transaction(() => {
       const { commit, version } = readHead(db.get(HEAD));
+      const number = commit + 1;
       const stamp = { version: version + 1, createdMs: 1, modifiedMs: 1, session: undefined };
       void db.put(recordKey(pathOf(collection, id)), writeRecord({ ...stamp, text }));
-      void db.put(HEAD, `${commit} ${version + 1}`);
+      void db.put(commitKey(number % LOG_SLOTS), `${number}\n${pathOf(collection, id)}`);
+      void db.put(HEAD, `${number} ${version + 1}`);
     });
     await db.close();
   },

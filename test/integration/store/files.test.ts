@@ -9,6 +9,7 @@ import { openEmbeddedStore } from '../../../src/store/embedded.ts';
 import { openStore } from '../../../src/store/open.ts';
 import { makeBench, until } from './contract.ts';
 import { embedded } from './embedded-place.ts';
+import { openPlace, type Place } from './place.ts';
 import { startChild } from './spawn.ts';
 
 const needsRoot = process.getuid?.() === 0 ? {} : { skip: 'needs root' };
@@ -135,34 +136,78 @@ t.test('a full disk fails the write, and the store goes on when there is room', 
 t.test('a process that fell behind the change log still ends up with everything', async (t) => {
   const { place, remove } = await embedded.prepare();
   t.teardown(remove);
-  const options = { dir: place.dir, log: silentLogger, logSlots: 4 };
-  const [a, b] = [await openEmbeddedStore(options), await openEmbeddedStore(options)];
-  const removed = await a.nodes.create(makeNode({}));
+  const small: Place = { ...place, logSlots: 4 };
+  const store = await openPlace(small);
+  t.teardown(() => store.close());
+  const [kept, removed] = [await store.nodes.create(makeNode({})), await store.nodes.create(makeNode({}))];
   const told: string[] = [];
-  const view = await b.nodes.watch(({ id, entry }) =>
-    told.push(`${id} ${entry === undefined ? 'removed' : 'there'}`),
+  const view = await store.nodes.watch(({ id, entry }) =>
+    told.push(`${id} ${entry?.value.state ?? 'removed'}`),
   );
   told.length = 0;
-  const ids: string[] = [];
-  await a.nodes.remove(removed.id);
-  // The other store shares this thread: it cannot look before all of this is written.
-  const child = startChild({ ...place, kind: 'embedded', logSlots: 4 });
-  const busy = child.tell({ do: 'create', count: 1 });
-  await busy;
-  for (let number = 0; number < 20; number++) ids.push((await a.nodes.create(makeNode({}))).id);
-  await until(b.nodes, (nodes) => nodes.has(ids.at(-1) ?? ''));
-  const expected = (await a.nodes.list()).map((entry) => entry.id);
+
+  // While the other process writes, this one is blocked and cannot look.
+  runToTheEnd(
+    small,
+    `await store.nodes.remove('${removed.id}')`,
+    createTwentyTimes,
+    `await store.nodes.update('${kept.id}', (node) => ({ ...node, state: 'ready' }))`,
+  );
+  await until(store.nodes, (nodes) => nodes.get(kept.id)?.value.state === 'ready');
+
+  const expected = (await store.nodes.list()).map((entry) => entry.id);
+  t.equal(expected.length, 21);
   t.same([...view.entries.keys()].sort(), expected);
-  t.ok(told.includes(`${removed.id} removed`));
-  await child.kill();
-  await a.close();
-  await b.close();
+  t.equal(told[0], `${removed.id} removed`);
+  t.equal(told.at(-1), `${kept.id} ready`, 'in the order of the writes');
+  t.equal(told.length, 22);
+});
+
+t.test('a commit whose writer was killed before it could wake anybody arrives too', async (t) => {
+  const { place, remove } = await embedded.prepare();
+  t.teardown(remove);
+  const store = await openPlace(place);
+  t.teardown(() => store.close());
+  await store.nodes.watch();
+  const arrived = until(store.nodes, (nodes) => nodes.has('0000000777'));
+  await embedded.putRaw(place, 'nodes', '0000000777', '{}');
+  await arrived;
+  t.ok(await store.nodes.get('0000000777'));
+});
+
+t.test('a process that waits stays alive, one that does not ends', async (t) => {
+  const { place, remove } = await embedded.prepare();
+  t.teardown(remove);
+  const store = await openPlace(place);
+  t.teardown(() => store.close());
+  const { entry } = await store.nodes.createLocked(makeNode({}));
+  const waited = runToTheEnd(place, `console.log(await store.nodes.lock('${entry.id}', { waitMs: 300 }))`);
+  t.equal(waited, 'undefined', 'the wait for a lock is not cut short');
+  t.equal(runToTheEnd(place, `console.log((await store.nodes.create(makeNode({}))).locked)`), 'false');
+  const idle = `await store.nodes.createLocked(makeNode({})); (await store.nodes.watch()).close(); console.log('idle')`;
+  t.equal(runToTheEnd(place, idle), 'idle', 'neither a lock nor a closed view keeps it');
 });
 
 t.test('zookeeper-servers are refused while there is no such store', async (t) => {
   const zookeeper = { servers: [{ host: 'h', port: 1 }], chroot: '', tls: undefined, sessionTimeoutMs: 1 };
   await t.rejects(openStore({ stateDir: '/nonexistent', zookeeper }, { log: silentLogger }), StoreError);
 });
+
+const createTwentyTimes =
+  'for (let number = 0; number < 20; number++) await store.nodes.create(makeNode({}))';
+
+/** Runs statements in another process, which ends by itself, while this one is blocked; gives what it printed. */
+function runToTheEnd(place: Place, ...statements: string[]): string {
+  const from = (file: string) => JSON.stringify(new URL(file, import.meta.url).href);
+  const program = [
+    `import { makeNode } from ${from('../../../src/model/node.ts')};`,
+    `import { openPlace } from ${from('place.ts')};`,
+    `const store = await openPlace(${JSON.stringify(place)});`,
+    ...statements,
+  ].join('\n');
+  const args = ['--import', 'tsx', '--input-type=module', '--eval', program];
+  return execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 }).trim();
+}
 
 /** The loader keeps a cache in a directory of the user who ran it last. */
 function childEnv(): NodeJS.ProcessEnv {

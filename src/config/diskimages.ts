@@ -91,10 +91,14 @@ function inherit(from: DiskImage, own: Section): DiskImage {
     username: value('username', from.username),
     pythonPath: value('python-path', from.pythonPath),
     shellType: value('shell-type', from.shellType),
-    metadata: value('metadata', from.metadata),
+    metadata: own.metadata === undefined ? from.metadata : asTexts(own.metadata),
     deleteAfterUpload: value('delete-after-upload', from.deleteAfterUpload),
     keepFormats: value('keep-formats', from.keepFormats),
   };
+}
+
+function asTexts(values: unknown): Record<string, string> {
+  return Object.fromEntries(Object.entries(values as object).map(([key, value]) => [key, String(value)]));
 }
 
 /** Images that exist for builds: by name, without templates. */

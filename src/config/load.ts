@@ -19,6 +19,7 @@ import { readSource, type Env } from './source.ts';
 import { readStateLocation } from './state-location.ts';
 import { validate, type Report } from './validate.ts';
 import { warnAbout, type Warning } from './warnings.ts';
+import { nameOfPlace } from './where.ts';
 import { parsePath } from './words.ts';
 
 export interface LoadOptions {
@@ -75,7 +76,10 @@ async function check(
   const value = asMapping(main.value);
   if (!value) return undefined;
 
-  const report: Report = (path, expected, found) => problems.push(main.problem(path, expected, found));
+  const report: Report = (path, expected, given) => {
+    const problem = main.problem(path, expected, given);
+    problems.push({ ...problem, found: `${problem.found}${nameOfPlace(value, path)}` });
+  };
   for (const complaint of await validate(mainSchema, value)) {
     const { path, expected, found } = explainLegacyKey(complaint);
     report(path, expected, found);
@@ -119,9 +123,9 @@ async function loadProviders(
   for (const [index, provider] of mappingsOf(section)) {
     const path = ['providers', index];
     const driver = chooseDriver(provider, path, drivers, report);
-    const clean = await checkProvider(provider, path, driver, report);
-    if (!driver || !clean) continue;
-    const built = deepFreeze(buildProvider(provider, driver));
+    const usable = await checkProvider(provider, path, driver, report);
+    if (!driver || !usable) continue;
+    const built = deepFreeze(buildProvider(usable, driver));
     driver.check?.(built, (inside, expected, found) => {
       report([...path, ...parsePath(inside)], expected, found);
     });

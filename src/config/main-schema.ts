@@ -42,7 +42,11 @@ const diskimage = section(
     username: text,
     'python-path': text,
     'shell-type': text,
-    metadata: quotedTexts,
+    metadata: {
+      type: 'object',
+      additionalProperties: { type: ['string', 'number', 'boolean'] },
+      expected: 'a mapping of texts',
+    },
     'delete-after-upload': flag,
     'keep-formats': texts,
   },

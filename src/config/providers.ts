@@ -4,7 +4,7 @@ import { labelsUsedIn, readLimits, reportRepeatedNames } from './labels.ts';
 import { anyProviderSchema } from './main-schema.ts';
 import { asMapping, mappingsOf } from './plain.ts';
 import { SHARED_KEYS } from './schema.ts';
-import { validate, type Report } from './validate.ts';
+import { validate, type Complaint, type Report } from './validate.ts';
 import { didYouMean, quote, type Path } from './words.ts';
 
 /** What loading needs of a driver; `Driver` fits. */
@@ -33,32 +33,49 @@ export function chooseDriver(
   const known = drivers.map((driver) => driver.name);
   const spellings = drivers.flatMap((driver) => [driver.name, ...(driver.aliases ?? [])]);
   const expected = `one of the known drivers: ${known.join(', ')}`;
-  if (given === undefined) report(path, `the key "driver" with ${expected}`, 'none, which means "openstack"');
+  if (given === undefined)
+    report(path, `the key "driver" with ${expected}`, 'no "driver", which means "openstack"');
   else report([...path, 'driver'], expected, `${quote(wanted)}${didYouMean(wanted, spellings)}`);
   return undefined;
 }
 
-/** Checks one section and fills in the driver's defaults; answers whether it was free of mistakes. */
+/**
+ * Checks one section and fills in the driver's defaults. Answers what of it can be used: all, or what is left without
+ * the keys that have wrong values, so that the driver's own checks tell their mistakes in the same go.
+ */
 export async function checkProvider(
   section: Section,
   path: Path,
   driver: ConfigDriver | undefined,
   report: Report,
-): Promise<boolean> {
-  let clean = true;
-  const reportInside: Report = (inside, expected, found) => {
-    clean = false;
+): Promise<Section | undefined> {
+  let repeated = false;
+  const schema = (driver?.schema ?? anyProviderSchema) as Section;
+  const complaints = await validate(schema, section);
+  for (const { path: inside, expected, found } of complaints) report([...path, ...inside], expected, found);
+  const reportRepeated: Report = (inside, expected, found) => {
+    repeated = true;
     report([...path, ...inside], expected, found);
   };
-  const schema = (driver?.schema ?? anyProviderSchema) as Section;
-  for (const complaint of await validate(schema, section)) {
-    reportInside(complaint.path, complaint.expected, complaint.found);
-  }
-  reportRepeatedNames(section.pools, ['pools'], 'name', reportInside);
+  reportRepeatedNames(section.pools, ['pools'], 'name', reportRepeated);
   for (const [index, pool] of mappingsOf(section.pools)) {
-    reportRepeatedNames(pool.labels, ['pools', index, 'labels'], 'name', reportInside);
+    reportRepeatedNames(pool.labels, ['pools', index, 'labels'], 'name', reportRepeated);
   }
-  return clean;
+  if (repeated) return undefined;
+  if (complaints.length === 0) return section;
+  const rest = withoutKeys(section, complaints);
+  return (await validate(schema, rest)).length === 0 ? rest : undefined;
+}
+
+function withoutKeys(section: Section, complaints: readonly Complaint[]): Section {
+  const rest = structuredClone(section);
+  for (const { path } of complaints) {
+    let parent: unknown = rest;
+    for (const step of path.slice(0, -1)) parent = (parent as Record<string, unknown> | undefined)?.[step];
+    const key = path.at(-1);
+    if (asMapping(parent) && typeof key === 'string') delete (parent as Record<string, unknown>)[key];
+  }
+  return rest;
 }
 
 /** `a-b` with pool `c` and `a` with pool `b-c` would both be called `a-b-c` in logs and statistics. */

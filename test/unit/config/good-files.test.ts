@@ -123,7 +123,12 @@ t.test('inherits diskimages from their parents, and lets a child undo what it in
     deleteAfterUpload: false,
     keepFormats: [],
   });
-  t.match(diskimages.get('fedora'), { release: '42', elements: [], envVars: {} });
+  t.match(diskimages.get('fedora'), {
+    release: '42',
+    elements: [],
+    envVars: {},
+    metadata: { generation: '2' },
+  });
 });
 
 t.test('is frozen in depth', async (t) => {

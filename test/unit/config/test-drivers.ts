@@ -29,8 +29,8 @@ const runc: ConfigDriver = {
       for (const [labelIndex, label] of [...pool.labels.values()].entries()) {
         const path = String(label.options.path);
         const where = `pools[${poolIndex}].labels[${labelIndex}].path`;
-        if (!path.startsWith('/')) report(where, 'an absolute path', `"${path}" of label ${label.name}`);
-        if (path.includes('..')) report(where, 'a path without ".."', `"${path}" of label ${label.name}`);
+        if (!path.startsWith('/')) report(where, 'an absolute path', `"${path}"`);
+        if (path.includes('..')) report(where, 'a path without ".."', `"${path}"`);
       }
     }
   },

@@ -177,7 +177,9 @@ export class Connection {
     if (call.settled) return;
     if (code !== ErrorCode.ok) {
       const result = call.spec.readError?.(code);
-      return result ? call.resolve(result.value) : call.reject(errorOfCode(code, call.spec.path));
+      if (result) call.resolve(result.value);
+      else call.reject(errorOfCode(code, call.spec.path));
+      return this.#leaveOldServer(call, code);
     }
     this.#settle(call, reader);
   }
@@ -189,6 +191,15 @@ export class Connection {
     const early = code === ErrorCode.unimplemented && this.#unanswered.remove((call) => call.xid === xid);
     if (early) return early;
     throw new ProtocolError(`an answer with number ${xid}, expected ${head?.xid ?? 'none'}`);
+  }
+
+  /**
+   * A server closes the connection after a request that it does not know. Leaving before that keeps calls made from now on
+   * off the dying connection. (A time to live is refused with the same code where it is known but switched off.)
+   */
+  #leaveOldServer(call: Call, code: number): void {
+    if (code !== ErrorCode.unimplemented || call.spec.opcode === OpCode.createTtl) return;
+    this.destroy(new Error(`${this.server} does not know ${call.spec.name} and closes the connection`));
   }
 
   #settle(call: Call, reader: JuteReader): void {

@@ -216,7 +216,7 @@ export class Session {
     const safeUntil = this.safeUntil;
     this.#connection = undefined;
     if (this.#state === 'closed') {
-      for (const call of unanswered) call.reject(closedError());
+      for (const call of unanswered) call.reject(error);
     } else {
       this.#keepReads(connection.server, error, unanswered);
       // Passed already when this process was stopped for long.
@@ -276,12 +276,13 @@ export class Session {
 
   /** No more calls, no more connections. With `saysGoodbye` the present connection is left to finish. */
   #shut(error: Error | undefined, saysGoodbye: boolean): void {
+    this.#state = 'closed';
     this.#deadline.stop();
     this.#stop.abort();
+    if (!saysGoodbye) this.#connection?.destroy(error ?? closedError());
     for (const call of [...this.#waiting]) call.reject(error ?? closedError());
     this.#waiting.clear();
-    if (!saysGoodbye) this.#connection?.destroy(error ?? closedError());
-    this.#become('closed', error);
+    this.#announce('closed', error);
     this.watches.loseOneShots();
   }
 

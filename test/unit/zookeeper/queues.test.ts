@@ -21,8 +21,8 @@ t.test('a queue gives back what went in, first in first out', async (t) => {
               index < 0 ? undefined : model.splice(index, 1)[0],
             );
           } else {
-            queue.push(step as number);
-            model.push(step as number);
+            queue.push(step);
+            model.push(step);
           }
           t.equal(queue.size, model.length);
           t.equal(queue.peek(), model[0]);

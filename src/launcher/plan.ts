@@ -24,8 +24,11 @@ export type Plan =
   | { action: 'defer'; reason: string }
   /** Next in line, but there is no room for `need`: later requests of this pool have to wait behind it. */
   | { action: 'wait'; reason: string; need: Resources }
-  /** To be served now: `reuse` ready nodes per label, the rest launched. */
-  | { action: 'serve'; reuse: ReadonlyMap<string, number>; launch: readonly string[] };
+  /** To be served now: for each label the id of the ready node to use, or undefined; these labels are launched. */
+  | { action: 'serve'; reuse: Reuse; launch: readonly string[] };
+
+/** In the order of the request's labels: `['0000000017', undefined]`. */
+export type Reuse = readonly (string | undefined)[];
 
 export interface PlanInput {
   request: NodeRequest;
@@ -55,8 +58,8 @@ export interface PoolFacts {
   providerUse: Resources;
   unready(label: string): Unready | undefined;
   cost(label: string): Resources;
-  /** How many ready nodes with the label can be had, counted up to `enough`. */
-  countReady(label: string, enough: number): number;
+  /** The ready nodes that can be had for these labels, each for one. */
+  matchReady(labels: readonly string[]): Reuse;
 }
 
 export function planRequest(input: PlanInput): Plan {
@@ -67,7 +70,7 @@ export function planRequest(input: PlanInput): Plan {
   if (isLeftToOthers(input, missing.length === 0)) return SKIP;
   if (missing.length > 0) return decline(`has no label ${unique(missing).join(', ')}`);
 
-  return declineForGood(input) ?? deferForNow(input) ?? withRoom(input, countReuse(request, pool));
+  return declineForGood(input) ?? deferForNow(input) ?? withRoom(input);
 }
 
 /** Another pool is the better one for this request; if it fails, it says so by declining. */
@@ -125,9 +128,9 @@ function deferForNow({ request, pool, tenant }: PlanInput): Plan | undefined {
   );
 }
 
-function withRoom(input: PlanInput, reuse: ReadonlyMap<string, number>): Plan {
-  const { request, pool } = input;
-  const launch = withoutReused(request.nodeTypes, reuse);
+function withRoom({ request, pool }: PlanInput): Plan {
+  const reuse: Reuse = request.reuse ? pool.matchReady(request.nodeTypes) : [];
+  const launch = request.nodeTypes.filter((_, place) => reuse[place] === undefined);
   if (launch.length === 0) return { action: 'serve', reuse, launch };
   if (pool.static) return defer(`no free node with label ${unique(launch).join(', ')}`);
 
@@ -159,28 +162,6 @@ export function findShortage(
 function findBusy({ launching, maxConcurrency }: PoolFacts, more: number): string | undefined {
   if (maxConcurrency === undefined || launching === 0 || launching + more <= maxConcurrency) return undefined;
   return `busy: ${launching} launches run, max-concurrency is ${maxConcurrency}`;
-}
-
-function countReuse(request: NodeRequest, pool: PoolFacts): ReadonlyMap<string, number> {
-  const reuse = new Map<string, number>();
-  if (!request.reuse) return reuse;
-  for (const label of unique(request.nodeTypes)) {
-    const wanted = request.nodeTypes.filter((other) => other === label).length;
-    const found = pool.countReady(label, wanted);
-    if (found > 0) reuse.set(label, found);
-  }
-  return reuse;
-}
-
-/** `['a', 'a', 'b']` less one ready `a` → `['a', 'b']`. */
-function withoutReused(labels: readonly string[], reuse: ReadonlyMap<string, number>): string[] {
-  const left = new Map(reuse);
-  return labels.filter((label) => {
-    const ready = left.get(label) ?? 0;
-    if (ready === 0) return true;
-    left.set(label, ready - 1);
-    return false;
-  });
 }
 
 function costOf(labels: readonly string[], pool: PoolFacts): Resources {

@@ -1,11 +1,10 @@
 import { nowS } from '../clock.ts';
-import type { Node } from '../model/node.ts';
 import { compareRequests, type NodeRequest } from '../model/request.ts';
 import { addResources, NO_RESOURCES, type Resources } from '../model/resources.ts';
 import type { Entry } from '../store/store.ts';
 import type { Context } from './context.ts';
 import { planRequest, UNHEALTHY_PATIENCE_S, type Plan, type PoolFacts } from './plan.ts';
-import { costOfLabel, factsOf, freeNodes, shortageOf, type Pool } from './pool.ts';
+import { costOfLabel, factsOf, shortageOf, type Pool } from './pool.ts';
 import { reserve, reserveForTenant, type Reservation } from './reservation.ts';
 import { declineRequest, serveRequest, type Part } from './serve-request.ts';
 
@@ -154,28 +153,14 @@ export function createPoolWorker(
     plan: Extract<Plan, { action: 'serve' }>,
     facts: PoolFacts,
   ): Part[] => {
-    const reuse = new Map(plan.reuse);
-    return request.value.nodeTypes.map((label): Part => {
-      const left = reuse.get(label) ?? 0;
-      if (left > 0) {
-        reuse.set(label, left - 1);
-        const resources = facts.cost(label);
-        return {
-          label,
-          ready: claimReady(label),
-          reservation: reserveForTenant(pool, resources, request.value.tenantName, context),
-        };
-      }
-      return { label, reservation: reserve(pool, facts.cost(label), request.value.tenantName, context) };
+    const tenant = request.value.tenantName;
+    return request.value.nodeTypes.map((label, place): Part => {
+      const resources = facts.cost(label);
+      const ready = world.nodes.get(plan.reuse[place] ?? '');
+      if (!ready) return { label, reservation: reserve(pool, resources, tenant, context) };
+      promises.claimed.add(ready.id);
+      return { label, ready, reservation: reserveForTenant(pool, resources, tenant, context) };
     });
-  };
-
-  const claimReady = (label: string): Entry<Node> => {
-    for (const entry of freeNodes(pool, label, world, promises)) {
-      promises.claimed.add(entry.id);
-      return entry;
-    }
-    throw new Error(`a ready node with label ${label} was counted but is not there`);
   };
 
   const worker: PoolWorker = {

@@ -4,6 +4,7 @@ import type { Node } from '../model/node.ts';
 import { compareRequests, type NodeRequest } from '../model/request.ts';
 import { addResources, NO_RESOURCES, type Resources } from '../model/resources.ts';
 import type { Entry } from '../store/store.ts';
+import { matchReady } from './match-ready.ts';
 import { findShortage, type PoolFacts } from './plan.ts';
 import type { ProviderRuntime } from './provider-runtime.ts';
 import type { Sums } from './usage.ts';
@@ -65,11 +66,7 @@ export function factsOf(
     ),
     unready: (label) => withLabel(pool, label, (found) => runtime.provider.unready(config, found)),
     cost: (label) => costOfLabel(pool, label),
-    countReady(label, enough) {
-      let count = 0;
-      for (const _ of freeNodes(pool, label, world, promises)) if (++count === enough) break;
-      return count;
-    },
+    matchReady: (labels) => matchReady(labels, (label) => freeNodes(pool, label, world, promises)),
   };
 }
 

@@ -7,6 +7,7 @@ import type { Context } from './context.ts';
 import { freed } from './freed.ts';
 import { launchNode, type Obtained } from './launch-node.ts';
 import { linkSignal } from './linked-signal.ts';
+import { isInZone } from './match-ready.ts';
 import { MIN_READY_REQUESTOR } from './plan.ts';
 import { freeNodes, type Pool } from './pool.ts';
 import type { PoolWorker } from './pool-worker.ts';
@@ -127,7 +128,7 @@ async function obtainNode(
     if (part.ready) {
       const taken =
         (await takeReady(part.ready, request, worker.pool, context)) ??
-        (await takeAnother(part, request, worker.pool, context));
+        (await takeAnother(part, request, zone, worker.pool, context));
       if (taken) return { outcome: 'ready', ...taken };
       part.reservation.release();
       if (!worker.pool.runtime.provider.launch) return { outcome: 'gone' };
@@ -150,8 +151,15 @@ async function obtainNode(
 /** After the provider has refused for want of room, its own count may lag behind; ask no faster than this. */
 const REFUSED_PAUSE_MS = 1_000;
 
-async function takeAnother(part: Part, request: Entry<NodeRequest>, pool: Pool, context: Context) {
+async function takeAnother(
+  part: Part,
+  request: Entry<NodeRequest>,
+  zone: string | undefined,
+  pool: Pool,
+  context: Context,
+) {
   for (const candidate of freeNodes(pool, part.label, context.world, context.promises)) {
+    if (!isInZone(candidate.value, zone)) continue;
     context.promises.claimed.add(candidate.id);
     try {
       const taken = await takeReady(candidate, request, pool, context);

@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig, type LoadedConfig } from '../config/load.ts';
+import { formatWarning } from '../config/warnings.ts';
 import { contentOf, watchConfig } from '../config/watch.ts';
 import { ConfigError, reasonOf, StoreError } from '../errors.ts';
 import { startLauncher, type Launcher } from '../launcher/launcher.ts';
@@ -79,7 +80,7 @@ async function run(): Promise<void> {
   const background = Boolean(process.env['NODEPOOL_DETACHED']);
   let sink: LogSink;
   try {
-    sink = openSink(await logSettings(options));
+    sink = openSink(await logSettings(options), { env: process.env });
   } catch (error) {
     process.stderr.write(`nodepool-launcher: ${reasonOf(error)}\n`);
     process.exit(1);
@@ -167,7 +168,7 @@ function stopSignals(log: Logger): { requested: AbortSignal; hurried: AbortSigna
 }
 
 function warn(config: LoadedConfig, log: Logger): void {
-  for (const { message } of config.warnings) log.warning(message);
+  for (const warning of config.warnings) log.warning(formatWarning(warning));
 }
 
 /** One line for each mistake; anything unforeseen with its stack. */

@@ -17,14 +17,14 @@ t.test(
     t.equal(await second.ssh('getent hosts h1 | cut -d " " -f 1'), first.address);
 
     await first.cut();
-    await t.rejects(first.ssh('true'), { exitCode: 255 }, 'a host without network does not answer');
+    t.equal(await exitCodeOf(first.ssh('true')), 255, 'a host without network does not answer');
     t.equal(await second.ssh('hostname'), 'h2', 'the other one still answers');
     await first.mend();
     t.equal(await first.ssh('hostname'), 'h1', 'it answers again');
 
     await second.ssh('echo kept >/root/note && sync && touch /run/note');
     await second.kill();
-    await t.rejects(second.ssh('true'), { exitCode: 255 }, 'a host without power does not answer');
+    t.equal(await exitCodeOf(second.ssh('true')), 255, 'a host without power does not answer');
     await second.boot();
     t.equal(
       await second.ssh('cat /root/note; ls /run/note 2>&1 || true'),
@@ -35,6 +35,16 @@ t.test(
     t.same(await traces(), before);
   },
 );
+
+/** Of a command on a host; 0 when it succeeded. */
+async function exitCodeOf(command: Promise<unknown>): Promise<unknown> {
+  try {
+    await command;
+    return 0;
+  } catch (error) {
+    return (error as { exitCode?: number }).exitCode;
+  }
+}
 
 /** What hosts are made of, as far as this machine can see it. */
 async function traces(): Promise<object> {

@@ -7,6 +7,8 @@
  *   not wait in between. One that fails does not hold up the ones behind it.
  * - Durability: a resolved promise means that the change survives `kill -9` and power loss.
  * - Own writes: when an operation resolves, every open view of the same store object shows it already.
+ * - An operation that failed or changed nothing because of another process has brought the open views up to date too.
+ * - An open view, a wait for a lock and an operation under way keep the process alive; a held lock does not.
  * - Locks and ephemeral records belong to the session of the store object; they vanish when its process dies.
  */
 import type { Component } from '../model/component.ts';
@@ -79,6 +81,7 @@ export interface LockOptions {
 export interface Collection<T> {
   readonly name: string;
 
+  /** Undefined also for a record that cannot be read; `update` and `lock` throw StoreError for it. */
   get(id: string): Promise<Entry<T> | undefined>;
 
   /** Every readable record, ordered by id. */
@@ -100,7 +103,10 @@ export interface Collection<T> {
    */
   update(target: string | Entry<T>, change: (value: T) => T | undefined): Promise<Entry<T>>;
 
-  /** Removes the record and everything below it, locks included. Already gone is fine. */
+  /**
+   * Removes the record and everything below it, locks included. Already gone is fine. For a lock held by the same store
+   * object it counts as a release; a holder elsewhere is told through `lost`.
+   */
   remove(id: string): Promise<void>;
 
   /**

@@ -26,7 +26,8 @@ import type { RawRecord } from './layout.ts';
 import type { Locks } from './locks.ts';
 import type { Mirror } from './mirror.ts';
 import type { OwnSession } from './session.ts';
-import type { Transaction, Writer } from './writer.ts';
+import type { Transaction } from './batch.ts';
+import type { Writer } from './writer.ts';
 
 export interface CollectionParts<T> {
   name: string;

@@ -3,7 +3,7 @@ import type { Logger } from '../../log.ts';
 import type { Database } from './database.ts';
 import type { Files } from './files.ts';
 import { commitKey, HEAD, readHead, type Path } from './layout.ts';
-import type { Commit, Touched } from './writer.ts';
+import type { Commit, Touched } from './batch.ts';
 
 /** Wake-ups come from the watched file; this only covers a writer killed between its commit and the wake-up. */
 const SAFETY_NET_MS = 1000;

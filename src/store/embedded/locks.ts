@@ -6,7 +6,8 @@ import type { News } from './feed.ts';
 import { lockKey, pathOf, readQueue, recordKey, sessionOf, type Path } from './layout.ts';
 import type { Peers } from './peers.ts';
 import { leaveQueue, type OwnSession } from './session.ts';
-import type { Transaction, Writer } from './writer.ts';
+import type { Transaction } from './batch.ts';
+import type { Writer } from './writer.ts';
 
 /** What the locks need of a collection. */
 export interface Lockable<T> {

@@ -4,7 +4,7 @@ import type { Logger } from '../../log.ts';
 import type { Change, Entry, View } from '../store.ts';
 import { textsUnder, keysUnder, type Database } from './database.ts';
 import { lockKey, pathOf, readRecord, recordKey, type RawRecord } from './layout.ts';
-import type { Touched } from './writer.ts';
+import type { Touched } from './batch.ts';
 
 /**
  * The decoded records of one collection. While somebody watches, it is complete and current, and all views share it; a

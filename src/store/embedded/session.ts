@@ -17,7 +17,8 @@ import {
   SESSIONS,
 } from './layout.ts';
 import { listenOn } from './socket.ts';
-import type { Transaction, Writer } from './writer.ts';
+import type { Transaction } from './batch.ts';
+import type { Writer } from './writer.ts';
 
 /**
  * What makes locks and ephemeral records end with this process. A session begins with the first of them: the socket

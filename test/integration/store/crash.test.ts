@@ -5,6 +5,8 @@ import { makeNode } from '../../../src/model/node.ts';
 import { makeBench } from './contract.ts';
 import { embedded } from './embedded-place.ts';
 
+t.setTimeout(120_000);
+
 const PROCESSES = 3;
 const KILLS = 8;
 const ROUNDS = 2000;

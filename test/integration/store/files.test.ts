@@ -12,6 +12,8 @@ import { embedded } from './embedded-place.ts';
 import { openPlace, type Place } from './place.ts';
 import { startChild } from './spawn.ts';
 
+t.setTimeout(90_000);
+
 const needsRoot = process.getuid?.() === 0 ? {} : { skip: 'needs root' };
 const OTHER_UID = 12345;
 const OTHER_GID = 12346;
@@ -53,7 +55,7 @@ t.test('what root makes in the directory of another user belongs to that user', 
     t.same([uid, gid], [OTHER_UID, OTHER_GID], file);
   }
 
-  const child = startChild({ kind: 'embedded', dir }, { uid: OTHER_UID, gid: OTHER_GID, env: childEnv() });
+  const child = startChild({ kind: 'embedded', dir }, { uid: OTHER_UID, gid: OTHER_GID });
   const waiting = child.tell({ do: 'wait', id: held.entry.id });
   await until(store.nodes, (nodes) => nodes.has(held.entry.id));
   await held.release();
@@ -70,7 +72,7 @@ t.test('a user without permission is told which path, which user and what to do'
   fs.chmodSync(place.dir, 0o755);
   for (const openMode of [false, true]) {
     if (openMode) fs.chmodSync(dir, 0o755);
-    const child = startChild({ kind: 'embedded', dir }, { uid: OTHER_UID, gid: OTHER_GID, env: childEnv() });
+    const child = startChild({ kind: 'embedded', dir }, { uid: OTHER_UID, gid: OTHER_GID });
     await t.rejects(child.tell({ do: 'open' }), {
       message: new RegExp(`StoreError.*uid ${OTHER_UID}\\)? may not read and write ${dir}.*uid 0.*as root`),
     });
@@ -207,9 +209,4 @@ function runToTheEnd(place: Place, ...statements: string[]): string {
   ].join('\n');
   const args = ['--import', 'tsx', '--input-type=module', '--eval', program];
   return execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 }).trim();
-}
-
-/** The loader keeps a cache in a directory of the user who ran it last. */
-function childEnv(): NodeJS.ProcessEnv {
-  return { ...process.env, TSX_DISABLE_CACHE: '1' };
 }

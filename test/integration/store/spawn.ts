@@ -1,6 +1,9 @@
 import { fork, type ChildProcess, type ForkOptions } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
 import type { Order } from './child.ts';
 import type { Place } from './place.ts';
 
@@ -22,10 +25,30 @@ export interface Child {
   kill(): Promise<void>;
 }
 
+let program: string | undefined;
+
+/** One file of plain JavaScript: the children are started and killed many times. It lies where packages are found. */
+function bundleChild(): string {
+  const root = fileURLToPath(new URL('../../../', import.meta.url));
+  const outfile = path.join(root, 'node_modules', '.cache', 'sf-nodepool', `store-child-${process.pid}.mjs`);
+  const entry = fileURLToPath(new URL('child.ts', import.meta.url));
+  buildSync({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    packages: 'external',
+  });
+  process.once('exit', () => fs.rmSync(outfile, { force: true }));
+  return outfile;
+}
+
 /** Starts a process that opens the place with its first order. */
 export function startChild(place: Place, options: ForkOptions = {}): Child {
-  const child = fork(fileURLToPath(new URL('child.ts', import.meta.url)), [JSON.stringify(place)], {
-    execArgv: ['--import', 'tsx'],
+  program ??= bundleChild();
+  const child = fork(program, [JSON.stringify(place)], {
+    execArgv: [],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     ...options,
   });

@@ -13,16 +13,19 @@ import {
 } from '../../../src/store/embedded/layout.ts';
 
 t.test('a record is read as it was written, whatever its text', async () => {
-  const record = fc.record({
-    version: fc.nat(),
-    createdMs: fc.nat(),
-    modifiedMs: fc.nat(),
-    session: fc.option(
-      fc.nat().map((number) => number.toString(16)),
-      { nil: undefined },
-    ),
-    text: fc.string(),
-  });
+  const record = fc.record(
+    {
+      version: fc.nat(),
+      createdMs: fc.nat(),
+      modifiedMs: fc.nat(),
+      session: fc.option(
+        fc.nat().map((number) => number.toString(16)),
+        { nil: undefined },
+      ),
+      text: fc.string(),
+    },
+    { noNullPrototype: true },
+  );
   fc.assert(fc.property(record, (raw) => t.strictSame(readRecord(writeRecord(raw)), raw)));
 });
 

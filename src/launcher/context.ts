@@ -20,6 +20,8 @@ export interface Context {
   readonly serving: Map<string, Promise<void>>;
   /** Room was given back, or a promise of it. */
   readonly roomChanged: (provider: string, pool: string) => void;
+  /** A request that this process had to do with is open for every pool again. */
+  readonly openAgain: () => void;
   /** Aborted when launches and requests in progress have to be given back. */
   readonly aborted: AbortSignal;
   /** Aborted at the very end: nothing more is started or written. */

@@ -71,6 +71,7 @@ export async function startLauncher(options: LauncherOptions): Promise<Launcher>
     config: () => config,
     serving: new Map(),
     roomChanged: (provider, pool) => pools.wakeForRoom(provider, pool),
+    openAgain: () => pools.wakeAll(),
     aborted: aborter.signal,
     closed: closer.signal,
   };

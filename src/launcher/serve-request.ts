@@ -30,7 +30,9 @@ export function serveRequest(
 ): void {
   run(request, context, async () => {
     try {
-      await underLock(request, worker.pool, context, (held) => serveHeld(held, parts, worker, context));
+      return await underLock(request, worker.pool, context, (held) =>
+        serveHeld(held, parts, worker, context),
+      );
     } finally {
       giveBackParts(parts, context);
     }
@@ -49,11 +51,25 @@ export function declineRequest(
   );
 }
 
-/** Marks the request as worked on by this process while `work` runs. */
-function run(request: Entry<NodeRequest>, context: Context, work: () => Promise<void>): void {
-  const done = work().finally(() => context.serving.delete(request.id));
-  context.serving.set(request.id, done);
+/** Marks the request as worked on by this process while `work` runs; then other pools may look at it. */
+function run(request: Entry<NodeRequest>, context: Context, work: () => Promise<Came>): void {
+  const { id } = request;
+  const pauseIfMissed = async () => {
+    if ((await work()) === 'in time' || context.aborted.aborted) return;
+    await context.clock.sleep(MISSED_PAUSE_MS, context.aborted).catch(() => undefined);
+  };
+  const done = pauseIfMissed().finally(() => {
+    context.serving.delete(id);
+    if (context.world.requests.get(id)?.value.state === 'requested') context.openAgain();
+  });
+  context.serving.set(id, done);
 }
+
+/** Whether the request was still to be had. */
+type Came = 'in time' | 'too late';
+
+/** Somebody else has the request, or had it, and the view does not show it yet: not to be asked for at once again. */
+const MISSED_PAUSE_MS = 100;
 
 /** Locks, reads again, and lets `work` go on only if the request still waits for this pool. */
 async function underLock(
@@ -61,17 +77,20 @@ async function underLock(
   pool: Pool,
   context: Context,
   work: (held: Held<NodeRequest>) => Promise<void>,
-): Promise<void> {
+): Promise<Came> {
   let held: Held<NodeRequest> | undefined;
   try {
     held = await context.store.requests.lock(request.id);
-    if (!held) return;
+    if (!held) return 'too late';
     const { state, declinedBy } = held.entry.value;
-    if (state === 'requested' && !declinedBy.includes(pool.launcherId)) await work(held);
+    if (state !== 'requested' || declinedBy.includes(pool.launcherId)) return 'too late';
+    await work(held);
+    return 'in time';
   } catch (error) {
     if (!(error instanceof NotFoundError)) {
       pool.log.error('request handling failed', { requestId: request.id, error: reasonOf(error) });
     }
+    return 'too late';
   } finally {
     await held?.release().catch(() => undefined);
     context.roomChanged(pool.config.provider, pool.config.name);

@@ -38,7 +38,9 @@ export interface TestLauncher {
   /** Resolves when the request is fulfilled or failed. */
   outcome(requestId: string): Promise<Entry<NodeRequest>>;
   /** Does with a fulfilled request's nodes what Zuul does: lock, in-use, request removed. */
-  use(requestId: string): Promise<{ finish(state?: 'used' | 'hold' | 'in-use'): Promise<void>; nodes: Entry<Node>[] }>;
+  use(
+    requestId: string,
+  ): Promise<{ finish(state?: 'used' | 'hold' | 'in-use'): Promise<void>; nodes: Entry<Node>[] }>;
   stop(): Promise<void>;
 }
 
@@ -51,6 +53,8 @@ export interface TestLauncherOptions {
   drivers?: Driver[];
   /** Another test launcher's, to share its state. */
   dir?: string;
+  /** Puts something between the launcher and its store. */
+  wrapStore?: (store: Store) => Store;
 }
 
 const WAIT_MS = 8_000;
@@ -70,7 +74,8 @@ export async function startTestLauncher(
   };
   const config = await load(yaml);
   const { log, logged } = recordingLogger();
-  const store = await openEmbeddedStore({ dir: config.stateDir, log });
+  const { wrapStore = (store) => store } = options;
+  const store = wrapStore(await openEmbeddedStore({ dir: config.stateDir, log }));
   const zuul = await openEmbeddedStore({ dir: config.stateDir, log });
   const waiting = new Set<() => void>();
   const changed = () => waiting.forEach((look) => look());

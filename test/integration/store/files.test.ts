@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
@@ -175,6 +176,20 @@ t.test('a commit whose writer was killed before it could wake anybody arrives to
   await embedded.putRaw(place, 'nodes', '0000000777', '{}');
   await arrived;
   t.ok(await store.nodes.get('0000000777'));
+});
+
+t.test('each commit wakes whoever watches the directory', async (t) => {
+  const { place, remove } = await embedded.prepare();
+  t.teardown(remove);
+  const store = await openPlace(place);
+  t.teardown(() => store.close());
+  for (let time = 0; time < 3; time++) {
+    const watcher = fs.watch(path.join(place.dir, 'wake'));
+    const woken = once(watcher, 'change');
+    await store.nodes.create(makeNode({}));
+    t.same((await woken)[0], 'change');
+    watcher.close();
+  }
 });
 
 t.test('a process that waits stays alive, one that does not ends', async (t) => {

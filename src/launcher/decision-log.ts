@@ -35,6 +35,8 @@ export function createDecisionLog(store: Store, deps: { log: Logger; clock: Cloc
       if (!(error instanceof NotFoundError)) throw error;
       await store.decisions.create({ pools: latest, unknown: {} }, { id: requestId });
     }
+    // Forgotten while it was being written.
+    if (!known.has(requestId)) await store.decisions.remove(requestId);
   };
   const flush = () => {
     cancelTimer = undefined;
@@ -52,7 +54,7 @@ export function createDecisionLog(store: Store, deps: { log: Logger; clock: Cloc
   return {
     note(requestId, pool, verdict, reason) {
       let pools = known.get(requestId);
-      if (!pools) known.set(requestId, (pools = new Map()));
+      if (!pools) known.set(requestId, (pools = new Map<string, PoolDecision>()));
       const before = pools.get(pool);
       if (before?.verdict === verdict && before.reason === reason) return;
       pools.set(pool, { verdict, reason, timeS: nowS(deps.clock) });

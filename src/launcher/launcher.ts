@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { Driver } from '../driver/driver.ts';
+import { reasonOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Node } from '../model/node.ts';
 import type { NodeRequest } from '../model/request.ts';
@@ -145,9 +146,15 @@ export async function startLauncher(options: LauncherOptions): Promise<Launcher>
         ({ value }) => providers.forNode(value) === runtime,
       ),
     );
+    pools.sweep();
     minReady.wake();
   };
+  const sweepDecisions = () =>
+    decisions
+      .sweep((requestId) => world.requests.has(requestId))
+      .catch((error: unknown) => log.debug('decisions were not swept', { error: reasonOf(error) }));
   const clean = () => {
+    void sweepDecisions();
     void cleaner.compareInstances();
     void cleaner.removeUnreadable();
   };
@@ -160,7 +167,6 @@ export async function startLauncher(options: LauncherOptions): Promise<Launcher>
   await registry.settled();
   sweep();
   clean();
-  void decisions.sweep((requestId) => world.requests.has(requestId));
   const timers = [setInterval(sweep, rounds.sweepMs), setInterval(clean, rounds.cleanMs)];
   const endSessionWatch = store.session.onChange((state) => {
     log.warning('the connection to the state store changed', { state });

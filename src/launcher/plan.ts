@@ -124,7 +124,7 @@ function deferForNow({ request, pool, tenant }: PlanInput): Plan | undefined {
   const over = tenant && findExceeded(tenant.limits, tenant.used, costOf(request.nodeTypes, pool));
   if (!over) return undefined;
   return defer(
-    `tenant ${request.tenantName} is at its limit: ${over.used} of ${over.limit} ${over.resource} in use`,
+    `tenant ${request.tenantName ?? ''} is at its limit: ${over.used} of ${over.limit} ${over.resource} in use`,
   );
 }
 

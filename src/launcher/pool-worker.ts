@@ -3,10 +3,11 @@ import { compareRequests, type NodeRequest } from '../model/request.ts';
 import { addResources, NO_RESOURCES, type Resources } from '../model/resources.ts';
 import type { Entry } from '../store/store.ts';
 import type { Context } from './context.ts';
+import type { Part } from './obtain-node.ts';
 import { planRequest, UNHEALTHY_PATIENCE_S, type Plan, type PoolFacts } from './plan.ts';
 import { costOfLabel, factsOf, shortageOf, type Pool } from './pool.ts';
 import { reserve, reserveForTenant, type Reservation } from './reservation.ts';
-import { declineRequest, serveRequest, type Part } from './serve-request.ts';
+import { declineRequest, serveRequest } from './serve-request.ts';
 
 /** Decides for one pool which requests it takes, each time something happens that may matter to it. */
 export interface PoolWorker {
@@ -41,7 +42,7 @@ interface Waiter {
 export function createPoolWorker(
   pool: Pool,
   context: Context,
-  deps: { evictReady: (pool: Pool) => void; blockedChanged: () => void },
+  deps: { evictReady: (pool: Pool) => void; blockedChanged: () => void; isRegistered: () => boolean },
 ): PoolWorker {
   const { world, promises, clock } = context;
   /**
@@ -56,7 +57,7 @@ export function createPoolWorker(
 
   const look = () => {
     woken = false;
-    if (!pool.active) return;
+    if (!pool.active || !deps.isRegistered()) return;
     updateHealth();
     pool.runtime.waiting.delete(pool.key);
     const shortage = serveWaiters();

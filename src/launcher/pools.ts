@@ -27,6 +27,8 @@ export interface Pools {
   requestLeft(requestId: string): void;
   /** Health or quota of the provider changed. */
   providerChanged(provider: string): void;
+  /** Removes ready nodes that have become useless since, and looks at the open requests. */
+  sweep(): void;
   /** An operator began or ended a drain. */
   drainsChanged(): void;
   stopAll(): void;
@@ -39,6 +41,9 @@ export function createPools(
   const { world, log } = context;
   const { providers, reaper, registry, status } = parts;
   const workers = new Map<string, PoolWorker>();
+  let complete = false;
+  let seenRegistry: unknown;
+  let seenWorkers = 0;
 
   const start = (config: PoolConfig, runtime: ProviderRuntime) => {
     const pool: Pool = {
@@ -58,10 +63,27 @@ export function createPools(
     const worker = createPoolWorker(pool, context, {
       evictReady: () => evictReady(pool, context, reaper),
       blockedChanged: () => register(pool),
+      isRegistered,
     });
     workers.set(pool.key, worker);
+    seenRegistry = undefined;
     register(pool);
     worker.wake();
+  };
+
+  /**
+   * Whether the registry shows all pools of this process. Until then a request may seem to have been declined by every
+   * pool when it was not.
+   */
+  const isRegistered = (): boolean => {
+    const shown = world.registeredPools();
+    if (shown !== seenRegistry || workers.size !== seenWorkers) {
+      const ids = new Set(shown.map(({ launcherId }) => launcherId));
+      complete = [...workers.values()].every(({ pool }) => ids.has(pool.launcherId));
+      seenRegistry = shown;
+      seenWorkers = workers.size;
+    }
+    return complete;
   };
 
   const stop = (key: string) => {
@@ -96,10 +118,12 @@ export function createPools(
   /** Ready nodes that nobody can ask for any more go, and their instances with them. */
   const dropUseless = (config: Config) => {
     for (const { id, value } of [...world.nodesInState('ready')]) {
-      if (!providers.forNode(value)?.provider.launch) continue;
-      const labels = config.providers.get(value.provider ?? '')?.pools.get(value.pool ?? '')?.labels;
+      if (value.allocatedTo !== null || !providers.forNode(value)?.provider.launch) continue;
+      const { provider, pool } = { provider: value.provider ?? '', pool: value.pool ?? '' };
+      const labels = config.providers.get(provider)?.pools.get(pool)?.labels;
       if (!value.type.some((label) => labels?.has(label)))
         dropIdle(id, 'its label is not configured in its pool any more');
+      else if (workers.get(keyOf(provider, pool))?.pool.draining) dropIdle(id, 'the pool is being drained');
     }
   };
   const dropIdle = (nodeId: string, reason: string) => void reaper.markDeleting(nodeId, reason, isIdle);
@@ -148,20 +172,18 @@ export function createPools(
         pool.draining = draining;
         log.info(draining ? 'draining a pool' : 'a pool takes nodes again', { pool: pool.key });
         register(pool);
-        if (draining) for (const { id } of nodesOf(pool)) dropIdle(id, 'the pool is being drained');
       }
+      dropUseless(context.config());
+      this.wakeAll();
+    },
+    sweep() {
+      dropUseless(context.config());
       this.wakeAll();
     },
     stopAll() {
       for (const key of [...workers.keys()]) stop(key);
     },
   };
-
-  function nodesOf({ config }: Pool) {
-    return [...world.nodesOfProvider(config.provider)].filter(
-      ({ value }) => value.pool === config.name && isIdle(value),
-    );
-  }
 }
 
 function isIdle(node: Node): boolean {

@@ -44,7 +44,7 @@ export function createReaper(context: Context, providers: Providers): Reaper {
   const log = context.log.named('NodeDeleter');
   /** Nodes being deleted or freed. */
   const handling = new Set<string>();
-  const retries = new Map<string, { delayMs: number; reason: string }>();
+  const retries = new Map<string, { delayMs: number; dueMs: number; reason: string }>();
   const running = new Set<Promise<void>>();
   /** Nodes whose record changed while they were being handled. */
   const changedMeanwhile = new Set<string>();
@@ -52,6 +52,7 @@ export function createReaper(context: Context, providers: Providers): Reaper {
   const consider = (entry: Entry<Node>) => {
     if (handling.has(entry.id)) changedMeanwhile.add(entry.id);
     if (entry.locked || handling.has(entry.id) || context.closed.aborted) return;
+    if (clock.nowMs() < (retries.get(entry.id)?.dueMs ?? 0)) return;
     if (isDeletable(entry.value)) run(entry.id, () => deleteNode(entry));
     else if (isAbandoned(entry.value)) run(entry.id, () => freeNode(entry));
   };
@@ -127,8 +128,9 @@ export function createReaper(context: Context, providers: Providers): Reaper {
     if (before?.reason !== reason) {
       (runtime?.log ?? log).warning('node not deleted, trying again', { nodeId, error: reason });
     }
-    retries.set(nodeId, { delayMs, reason });
-    clock.after(delayMs * (0.8 + 0.4 * Math.random()), () => {
+    const jitteredMs = delayMs * (0.8 + 0.4 * Math.random());
+    retries.set(nodeId, { delayMs, dueMs: clock.nowMs() + jitteredMs, reason });
+    clock.after(jitteredMs + 1, () => {
       const entry = world.nodes.get(nodeId);
       if (entry) consider(entry);
       else retries.delete(nodeId);

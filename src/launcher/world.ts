@@ -102,7 +102,7 @@ function poolsOf(components: View<Component>): Component[] {
 }
 
 const readyKey = (provider: string | null, pool: string | null, label: string) =>
-  `${provider}\n${pool}\n${label}`;
+  `${provider ?? ''}\n${pool ?? ''}\n${label}`;
 
 /** The open requests in serving order, kept sorted by inserting each at its place. */
 function createOpenRequests() {

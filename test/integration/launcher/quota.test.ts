@@ -1,17 +1,17 @@
 /** Limits of pools, providers and the cloud itself. */
 import t from 'tap';
 import type { Node } from '../../../src/model/node.ts';
-import type { View } from '../../../src/store/store.ts';
 import { fakeConfig } from '../../support/fake-config.ts';
 import { startTestLauncher, type TestLauncher } from '../../support/launcher.ts';
 
 /** The most nodes there were at once, counted from now on. */
 async function watchMost(test: TestLauncher, counts: (node: Node) => boolean): Promise<() => number> {
+  const counted = new Set<string>();
   let most = 0;
-  let view: View<Node> | undefined;
-  const count = () => [...(view?.entries.values() ?? [])].filter(({ value }) => counts(value)).length;
-  view = await test.zuul.nodes.watch(() => {
-    most = Math.max(most, count());
+  await test.zuul.nodes.watch(({ id, entry }) => {
+    if (entry && counts(entry.value)) counted.add(id);
+    else counted.delete(id);
+    most = Math.max(most, counted.size);
   });
   return () => most;
 }

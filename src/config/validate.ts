@@ -24,8 +24,9 @@ export async function validate(schema: Schema, value: unknown): Promise<Complain
 }
 
 async function loadAjv(): Promise<Ajv> {
-  const { Ajv } = await import('ajv');
-  return new Ajv({
+  // By its default export: the bundled command has no other export of a CommonJS package.
+  const { default: ajv } = await import('ajv');
+  return new ajv.Ajv({
     allErrors: true,
     verbose: true,
     useDefaults: true,

@@ -1,0 +1,64 @@
+/**
+ * `npm run bench [-- --json] [-- --only runc|scheduling|cli] [-- --quick] [-- --profile DIR]`: how fast it is, against
+ * what the machine can do at best. Prints medians and ratios; judges nothing by its exit code. docs/performance.md says
+ * what each number means.
+ */
+import { parseArgs } from 'node:util';
+import { benchCli } from './cli.ts';
+import { cleanUp, cleanUpOnSignals } from './clean-up.ts';
+import { describeMachine, renderJson, renderTable, type Report, type Row } from './report.ts';
+import { benchRunc } from './runc.ts';
+import { benchScheduling } from './scheduling.ts';
+
+export interface BenchOptions {
+  /** Fewer rounds: a look, not a result. */
+  quick: boolean;
+  /** Launchers write CPU profiles there. */
+  profileDir: string | undefined;
+  progress(text: string): void;
+}
+
+export interface Section {
+  rows: Row[];
+  /** What was not measured, and why. */
+  skipped: string[];
+}
+
+const SECTIONS: Record<string, (options: BenchOptions) => Promise<Section>> = {
+  runc: benchRunc,
+  scheduling: benchScheduling,
+  cli: benchCli,
+};
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: Object.keys(SECTIONS) },
+    profile: { type: 'string' },
+  },
+});
+const unknown = values.only.filter((name) => !(name in SECTIONS));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `bench: no section ${unknown.join(', ')}; there are ${Object.keys(SECTIONS).join(', ')}\n`,
+  );
+  process.exit(2);
+}
+
+cleanUpOnSignals();
+const report: Report = { machine: describeMachine(), rows: [], skipped: [] };
+try {
+  for (const name of values.only) {
+    const { rows, skipped } = (await SECTIONS[name]?.({
+      quick: values.quick,
+      profileDir: values.profile,
+      progress: (text) => void process.stderr.write(`bench: ${text}\n`),
+    })) as Section;
+    report.rows.push(...rows);
+    report.skipped.push(...skipped);
+  }
+} finally {
+  await cleanUp();
+}
+process.stdout.write(values.json ? renderJson(report) : renderTable(report));

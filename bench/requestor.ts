@@ -1,0 +1,92 @@
+/** Plays the part of Zuul on the embedded store: asks, locks, uses, gives back. */
+import type { Node } from '../src/model/node.ts';
+import { makeRequest } from '../src/model/request.ts';
+import { silentLogger } from '../src/log.ts';
+import { openEmbeddedStore } from '../src/store/embedded.ts';
+import type { Entry, Held, Store, View } from '../src/store/store.ts';
+import { atEnd } from './clean-up.ts';
+
+export interface Requestor {
+  store: Store;
+  nodes: View<Node>;
+  /** Resolves when the request is fulfilled. */
+  ask(label: string): Promise<Fulfilled>;
+  /** The node is gone from the store. */
+  whenGone(nodeId: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Fulfilled {
+  requestId: string;
+  node: Entry<Node>;
+  /** Locks the node, as whoever uses it must, marks it, and takes the request away. */
+  use(): Promise<InUse>;
+}
+
+export interface InUse {
+  /** Gives it back; resolves when that is stored, not when the node is deleted. */
+  finish(): Promise<void>;
+}
+
+const LOCK_MS = 10_000;
+
+export async function openRequestor(stateDir: string): Promise<Requestor> {
+  const store = await openEmbeddedStore({ dir: stateDir, log: silentLogger });
+  const close = atEnd('requestor', () => store.close());
+  const waiting = new Map<string, { resolve: (nodeId: string) => void; reject: (error: Error) => void }>();
+  const going = new Map<string, () => void>();
+
+  const nodes = await store.nodes.watch(({ id, entry }) => {
+    if (entry) return;
+    going.get(id)?.();
+    going.delete(id);
+  });
+  await store.requests.watch(({ id, entry }) => {
+    const waiter = waiting.get(id);
+    if (!waiter || !entry) return;
+    const { state, nodes } = entry.value;
+    if (state === 'fulfilled') waiter.resolve(nodes[0] ?? '');
+    else if (state === 'failed') waiter.reject(new Error(`request ${id} failed; see the launcher's log`));
+    else return;
+    waiting.delete(id);
+  });
+
+  return {
+    store,
+    nodes,
+    async ask(label) {
+      const timeS = Date.now() / 1000;
+      const request = makeRequest({
+        stateTimeS: timeS,
+        createdTimeS: timeS,
+        nodeTypes: [label],
+        requestor: 'bench',
+      });
+      const { id } = await store.requests.create(request, { prefix: '200-' });
+      const nodeId = await new Promise<string>((resolve, reject) => waiting.set(id, { resolve, reject }));
+      const node = nodes.entries.get(nodeId);
+      if (!node) throw new Error(`request ${id} got node ${nodeId}, which does not exist`);
+      return { requestId: id, node, use: () => use(store, id, nodeId) };
+    },
+    whenGone: (nodeId) =>
+      nodes.entries.has(nodeId) ? new Promise((resolve) => going.set(nodeId, resolve)) : Promise.resolve(),
+    close,
+  };
+}
+
+async function use(store: Store, requestId: string, nodeId: string): Promise<InUse> {
+  const held = await store.nodes.lock(nodeId, { waitMs: LOCK_MS });
+  if (!held) throw new Error(`node ${nodeId} stays locked`);
+  const stored = Promise.all([setState(store, held, 'in-use'), store.requests.remove(requestId)]);
+  stored.catch(() => undefined);
+  return {
+    async finish() {
+      await Promise.all([stored, setState(store, held, 'used'), held.release()]);
+    },
+  };
+}
+
+async function setState(store: Store, held: Held<Node>, state: Node['state']): Promise<void> {
+  const stateTimeS = Date.now() / 1000;
+  await store.nodes.update(held.entry.id, (node) => ({ ...node, state, stateTimeS }));
+}

@@ -1,0 +1,92 @@
+/** What podman takes for a container of the same kind: sshd over the host's root file system, in the host's network. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeHostKey } from '../src/runc/host-key.ts';
+import { renderSshdConfig } from '../src/runc/sshd-config.ts';
+import { atEnd } from './clean-up.ts';
+import { command, missing } from './command.ts';
+import { mountHostRootfs, type Container } from './runc-bare.ts';
+import { answer, whenListening } from './ssh-client.ts';
+import type { WorkerAccount } from './worker-account.ts';
+
+/** Undefined makes no container: then `why` says why not. */
+export async function createPodmanContainers(
+  account: WorkerAccount,
+  firstPort: number,
+): Promise<{ make?: () => Container; why?: string }> {
+  const why = await missing('podman', '--version');
+  if (why !== undefined) return { why };
+  const directory = join(account.directory, 'podman');
+  mkdirSync(join(directory, 'ssh'), { recursive: true });
+  mkdirSync(join(directory, 'home'));
+  const rootfs = mountHostRootfs(directory);
+  const key = makeHostKey();
+  writeFileSync(join(directory, 'ssh/sshd_config'), renderSshdConfig(account.user));
+  writeFileSync(join(directory, 'ssh/ssh_host_ed25519_key'), `${key.private}\n`, { mode: 0o600 });
+  writeFileSync(join(directory, 'shadow'), `${account.user}:*:::::::\nsshd:*:::::::\nroot:*:::::::\n`, {
+    mode: 0o600,
+  });
+  // Away from the images and containers that the machine may have.
+  const own = [
+    '--root',
+    join(directory, 'storage'),
+    '--runroot',
+    join(directory, 'run'),
+    '--tmpdir',
+    join(directory, 'tmp'),
+  ];
+  const global = [...own, '--cgroup-manager', 'cgroupfs', '--runtime', 'runc', '--events-backend', 'none'];
+  let made = 0;
+
+  const make = (): Container => {
+    made += 1;
+    const name = `nodepool-bench-${process.pid}-podman-${made}`;
+    const port = firstPort + made;
+    const forget = atEnd(`podman container ${name}`, () =>
+      command('podman', [...global, 'rm', '--force', '--ignore', '--time', '0', name]),
+    );
+    const mounts = [
+      `type=bind,src=${join(directory, 'ssh')},dst=/etc/ssh,ro`,
+      `type=bind,src=${join(directory, 'shadow')},dst=/etc/shadow,ro`,
+      'type=tmpfs,dst=/tmp',
+      'type=tmpfs,dst=/run/sshd,tmpfs-mode=0755',
+    ];
+    const args = ['--detach', '--name', name, '--network', 'host', '--read-only', '--log-driver', 'none'];
+    return {
+      async start() {
+        await command('podman', [
+          ...[...global, 'run', ...args, '--no-hosts', '--hostuser', account.user],
+          ...mounts.flatMap((mount) => ['--mount', mount]),
+          ...[
+            '--rootfs',
+            rootfs,
+            '/usr/sbin/sshd',
+            '-D',
+            '-e',
+            '-f',
+            '/etc/ssh/sshd_config',
+            '-p',
+            String(port),
+          ],
+        ]);
+        await whenListening(port);
+        await answer({ port, user: account.user, keyFile: account.keyFile });
+      },
+      remove: forget,
+    };
+  };
+  return await tryOnce(make);
+}
+
+/** A machine may have a podman that cannot do this. */
+async function tryOnce(make: () => Container): Promise<{ make?: () => Container; why?: string }> {
+  const container = make();
+  try {
+    await container.start();
+    return { make };
+  } catch (error) {
+    return { why: `podman cannot do the same here: ${(error as Error).message.trim()}` };
+  } finally {
+    await container.remove();
+  }
+}

@@ -19,7 +19,7 @@ export interface HypervisorPaths {
 export interface RootfsFacts {
   /** `/usr/sbin/sshd` */
   sshd: string;
-  /** Paths that exist in it, of those which matter: `/etc/shadow`, `/root`, … */
+  /** Directories that exist in it, of those which matter: `/home`, `/var/log`, … */
   has: ReadonlySet<string>;
 }
 
@@ -95,25 +95,19 @@ const READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sys
 const HOST_SECRETS = [
   '/boot',
   '/etc/NetworkManager/system-connections',
-  '/etc/gshadow-',
   '/etc/krb5.keytab',
   '/etc/nodepool',
   '/etc/pki/tls/private',
-  '/etc/security/opasswd',
-  '/etc/shadow-',
-  '/etc/ssl/private',
   '/etc/wireguard',
   '/etc/zuul',
-  '/var/backups',
   '/var/lib/nodepool',
   '/var/lib/private',
   '/var/lib/zuul',
-  '/var/spool/cron',
 ];
+/** The same, but packages that a job installs into its own copy want to write there. */
+const WRITABLE_SECRETS = ['/etc/ssl/private', '/var/backups', '/var/log', '/var/spool/cron'];
 
 const OPEN_FILES = 65536;
-
-const IDENTITY_FILES = ['shadow', 'gshadow', 'hosts', 'hostname', 'resolv.conf'];
 
 /** The whole config.json, with sshd on the given port. */
 export function renderBundle(spec: BundleSpec, port: string): object {
@@ -139,20 +133,14 @@ export function renderBundle(spec: BundleSpec, port: string): object {
       rlimits: [{ type: 'RLIMIT_NOFILE', soft: openFiles, hard: openFiles }],
       noNewPrivileges: !spec.sudo,
     },
-    root: {
-      path: spec.overlay
-        ? `${bundleDir(spec)}/rootfs`
-        : spec.path === '/'
-          ? spec.paths.hostRootfs
-          : spec.path,
-      readonly: !spec.overlay,
-    },
+    // The agent mounts it: the label's rootfs, below a layer with the files that are the container's own.
+    root: { path: `${bundleDir(spec)}/rootfs`, readonly: !spec.overlay },
     mounts: mountsOf(spec),
     linux: {
       namespaces: ['pid', 'ipc', 'uts', 'mount', 'cgroup'].map((type) => ({ type })),
       rootfsPropagation: 'rprivate',
       resources: resourcesOf(spec.limits),
-      maskedPaths: [...MASKED, ...(spec.path === '/' ? HOST_SECRETS : []), ...spec.hiddenPaths],
+      maskedPaths: [...MASKED, ...hiddenPathsOf(spec)],
       readonlyPaths: READ_ONLY,
       ...(seccomp === undefined ? {} : { seccomp }),
     },
@@ -185,12 +173,16 @@ function resourcesOf({ memoryBytes, cpus, pids }: Limits): object {
   };
 }
 
+function hiddenPathsOf({ path, overlay, hiddenPaths }: BundleSpec): string[] {
+  if (path !== '/') return [...hiddenPaths];
+  return [...HOST_SECRETS, ...(overlay ? [] : WRITABLE_SECRETS), ...hiddenPaths];
+}
+
 /** In the order in which they are made: what lies inside another one comes after it. */
 function mountsOf(spec: BundleSpec): Mount[] {
   const { homeDir, consoleDir, overlay, rootfs } = spec;
   const own = bundleDir(spec);
   const hostFiles = spec.path === '/';
-  const identity = overlay ? [] : IDENTITY_FILES.filter((name) => rootfs.has.has(`/etc/${name}`));
   return [
     virtual('/proc', 'proc', ['nosuid', 'noexec', 'nodev']),
     virtual('/dev', 'tmpfs', ['nosuid', 'noexec', 'strictatime', 'mode=755', 'size=65536k']),
@@ -208,13 +200,12 @@ function mountsOf(spec: BundleSpec): Mount[] {
     ...(hostFiles && rootfs.has.has('/home')
       ? [virtual('/home', 'tmpfs', ['nosuid', 'nodev', 'mode=755', 'size=64k'])]
       : []),
-    ...(hostFiles && rootfs.has.has('/var/log')
-      ? [virtual('/var/log', 'tmpfs', ['nosuid', 'noexec', 'nodev', 'mode=755', 'size=65536k'])]
-      : []),
+    ...(hostFiles && overlay ? WRITABLE_SECRETS : [])
+      .filter((path) => rootfs.has.has(path))
+      .map((path) => virtual(path, 'tmpfs', ['nosuid', 'noexec', 'nodev', 'mode=755', 'size=65536k'])),
     bind(homeDir, `${own}/homedir`, ['nosuid', 'nodev']),
-    ...(rootfs.has.has('/root') ? [bind('/root', `${own}/root`, ['nosuid', 'nodev'])] : []),
+    bind('/root', `${own}/root`, ['nosuid', 'nodev']),
     bind('/etc/ssh', `${own}/ssh`, ['nosuid', 'nodev', 'noexec', ...(overlay ? [] : ['ro'])]),
-    ...identity.map((name) => bind(`/etc/${name}`, `${own}/${name}`, ['nosuid', 'nodev', 'noexec', 'ro'])),
     ...(consoleDir === '/tmp' ? [] : [bind(consoleDir, `${own}/console`, ['nosuid', 'nodev'])]),
   ];
 }

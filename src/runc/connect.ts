@@ -60,7 +60,7 @@ export async function connectAgent(
   deps: Deps,
   signal: AbortSignal,
 ): Promise<AgentLink> {
-  const { pool, paths, provider, labels, settings } = options;
+  const { pool, paths, labels, settings } = options;
   const address = await resolveAddress(options);
   const channel = await openShell(options, address, deps.log, signal);
   const agent = new Agent(
@@ -87,7 +87,7 @@ export async function connectAgent(
       ended: agent.ended,
       close: () => agent.close(),
     };
-    await Promise.all(labels.map((label) => probeLabel(link, label, provider.consoleDir)));
+    await Promise.all(labels.map((label) => probeLabel(link, label)));
     for (const [label, problem] of link.problems) {
       deps.log.error('label cannot be served', { host: pool.name, label, error: problem });
     }

@@ -137,7 +137,9 @@ export class Hypervisor {
     const link = await this.#link.get(signal);
     void link.startConsole();
     const answer = await link.agent.run('list', {}, { timeoutMs: LOOK_TIMEOUT_MS, signal });
-    const found = readListing(this.#textOf('list', answer)).filter(({ mark }) => mark.provider === provider);
+    const found = readListing(this.#textOf('list', answer), this.#options.paths.base).filter(
+      ({ mark }) => mark.provider === provider,
+    );
     for (const { id, port } of found) if (port !== undefined) this.#ports.settle(id, port);
     return found;
   }
@@ -179,7 +181,7 @@ export class Hypervisor {
   async #rootfsOf(link: AgentLink, label: LabelOptions): Promise<RootfsFacts> {
     const known = link.rootfs.get(label.name);
     if (known !== undefined) return known;
-    await probeLabel(link, label, this.#options.provider.consoleDir);
+    await probeLabel(link, label);
     const found = link.rootfs.get(label.name);
     if (found !== undefined) return found;
     throw new LaunchError('prepare', `${this.name}: ${link.problems.get(label.name)}`, { retriable: false });
@@ -250,7 +252,7 @@ export class Hypervisor {
 
   async #probeAgain(link: AgentLink): Promise<void> {
     const failing = this.#options.labels.filter(({ name }) => link.problems.has(name));
-    await Promise.all(failing.map((label) => probeLabel(link, label, this.#options.provider.consoleDir)));
+    await Promise.all(failing.map((label) => probeLabel(link, label)));
     for (const { name } of failing) {
       if (!link.problems.has(name))
         this.#log.info('label can be served again', { host: this.name, label: name });

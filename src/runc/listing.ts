@@ -13,8 +13,12 @@ export interface Found {
  * Lines `<id> TAB <state> TAB <port> TAB <mark as JSON>`, one for each bundle; then, only when there are containers
  * without a bundle, runC's own list as one line of JSON. What carries no mark of ours is left out.
  */
-export function readListing(text: string): Found[] {
-  return text.split('\n').flatMap((line) => (line.startsWith('[') ? readStrays(line) : readBundle(line)));
+export function readListing(text: string, base: string): Found[] {
+  const lines = text.split('\n');
+  const bundles = lines.flatMap(readBundle);
+  const known = new Set(bundles.map(({ id }) => id));
+  const strays = lines.filter((line) => line.startsWith('[')).flatMap((line) => readStrays(line, base));
+  return [...bundles, ...strays.filter(({ id }) => !known.has(id))];
 }
 
 function readBundle(line: string): Found[] {
@@ -24,17 +28,18 @@ function readBundle(line: string): Found[] {
   return [{ id, mark, state: state as Found['state'], port: port === '' ? undefined : Number(port) }];
 }
 
-/** Containers whose bundle somebody removed. */
-function readStrays(json: string): Found[] {
+/** Containers whose bundle was below `base` until somebody removed it. */
+function readStrays(json: string, base: string): Found[] {
   const containers = (parse(json) ?? []) as {
     id: string;
     status: string;
+    bundle: string;
     annotations?: Record<string, string>;
   }[];
-  return containers.flatMap(({ id, status, annotations = {} }) => {
+  return containers.flatMap(({ id, status, bundle, annotations = {} }) => {
     const provider = annotations['org.nodepool.provider'];
     const nodeId = annotations['org.nodepool.node'];
-    if (provider === undefined || nodeId === undefined) return [];
+    if (provider === undefined || nodeId === undefined || bundle !== `${base}/${id}`) return [];
     const mark: Mark = {
       provider,
       nodeId,

@@ -7,16 +7,11 @@ import type { LabelOptions } from './options.ts';
 const PROBE_TIMEOUT_MS = 30_000;
 
 /** Asks whether a label can be served; notes either what its config.json must know, or what is wrong. Never rejects. */
-export async function probeLabel(link: AgentLink, label: LabelOptions, consoleDir: string): Promise<void> {
+export async function probeLabel(link: AgentLink, label: LabelOptions): Promise<void> {
   const { name, path, username: user, homeDir: home } = label;
-  const directories = /^\/(tmp|var\/tmp|run|home)(\/|$)/.test(consoleDir) ? '' : consoleDir;
   link.rootfs.delete(name);
   try {
-    const answer = await link.agent.run(
-      'probe',
-      { path, user, home, directories },
-      { timeoutMs: PROBE_TIMEOUT_MS },
-    );
+    const answer = await link.agent.run('probe', { path, user, home }, { timeoutMs: PROBE_TIMEOUT_MS });
     if (answer.code === 0) {
       link.rootfs.set(name, readFacts(answer.text));
       link.problems.delete(name);
@@ -28,7 +23,7 @@ export async function probeLabel(link: AgentLink, label: LabelOptions, consoleDi
   }
 }
 
-/** `sshd=/usr/sbin/sshd`, then a line `has=/etc/shadow` for each. */
+/** `sshd=/usr/sbin/sshd`, then a line `has=/var/log` for each. */
 function readFacts(text: string): RootfsFacts {
   const values = (key: string) =>
     text.split('\n').flatMap((line) => (line.startsWith(`${key}=`) ? [line.slice(key.length + 1)] : []));

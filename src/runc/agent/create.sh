@@ -13,8 +13,7 @@ np_create() {
 	made=yes
 	umask 022
 	np_write_bundle
-	[ "$overlay" = no ] || np_mount_overlay
-	np_set_identity
+	np_make_root
 	port=$port_first
 	tries=0
 	until np_start; do
@@ -61,48 +60,47 @@ np_copy() {
 	cat "$1" >"$directory/$2" || np_give_up 14 "cannot copy $1 to $directory/$2"
 }
 
-# A layer of its own over the rootfs: changes go to the bundle. Where the kernel refuses a directory of the hypervisor
-# as upper layer, or a size is given, the layer is in memory.
-np_mount_overlay() {
-	layer=$directory/overlay
+# The container's root is an overlay: the rootfs below, and above it a layer of its own with the files that must differ.
+# Mounting those files one by one would not do: a mount goes away when the hypervisor replaces the file below it, and
+# every `useradd` there replaces /etc/shadow. A read-only container cannot write to its layer, others do. Where the
+# kernel refuses a directory of the hypervisor as upper layer, or a size is given, the layer is in memory.
+np_make_root() {
+	layer=$directory/layer
 	mkdir "$directory/rootfs" "$layer" || np_give_up 14 "cannot make the overlay"
 	size=$overlay_size
 	if [ -z "$size" ]; then
-		mkdir "$layer/upper" "$layer/work"
-		np_overlay 2>/dev/null && return 0
+		np_fill_layer
+		np_mount_overlay 2>/dev/null && return 0
+		rm -rf "$layer/upper" "$layer/work"
 		size=2g
 	fi
 	mount -t tmpfs -o "size=$size,mode=755" nodepool "$layer" || np_give_up 14 "cannot mount a tmpfs for the overlay"
-	mkdir "$layer/upper" "$layer/work" && np_overlay || np_give_up 14 "cannot mount the overlay over $root"
+	np_fill_layer
+	np_mount_overlay || np_give_up 14 "cannot mount an overlay over $root"
 }
 
-np_overlay() {
+np_mount_overlay() {
 	mount -t overlay -o "lowerdir=$root,upperdir=$layer/upper,workdir=$layer/work" nodepool "$directory/rootfs"
 }
 
-# Files that must be the container's own. No password of the rootfs is visible, and no account is locked, since
-# `useradd -m` locks and sshd without PAM refuses locked accounts; passwords never match `*`.
-np_set_identity() {
-	names=
+# No password of the rootfs is visible, and no account is locked, since `useradd -m` locks and sshd without PAM refuses
+# locked accounts; passwords never match `*`.
+np_fill_layer() {
+	mkdir -p "$layer/work" "$layer/upper/etc/security" || np_give_up 14 "cannot make the overlay"
 	shadow=
 	gshadow=
-	while IFS=: read -r name rest; do shadow="$shadow$name:*:::::::$newline"; done <"$source/etc/passwd"
-	while IFS=: read -r name rest; do gshadow="$gshadow$name:*::$newline"; done <"$source/etc/group"
+	while IFS=: read -r name rest; do shadow="$shadow${shadow:+$newline}$name:*:::::::"; done <"$source/etc/passwd"
+	while IFS=: read -r name rest; do gshadow="$gshadow${gshadow:+$newline}$name:*::"; done <"$source/etc/group"
 	hosts=$(cat "$root/etc/hosts" 2>/dev/null)
-	[ "$overlay" = no ] || rm -f "$directory/rootfs/etc/resolv.conf"
+	etc=layer/upper/etc
 	umask 077
-	np_put_identity shadow "$shadow"
-	np_put_identity gshadow "$gshadow"
+	np_put $etc/shadow "$shadow"
+	np_put $etc/gshadow "$gshadow"
+	for file in shadow- gshadow- security/opasswd; do np_put $etc/$file ''; done
 	umask 022
-	np_put_identity hostname "$id"
-	np_put_identity hosts "$hosts${newline}127.0.1.1 $id"
-	np_put_identity resolv.conf "$(cat /etc/resolv.conf 2>/dev/null)"
-}
-
-np_put_identity() {
-	if [ "$overlay" = no ]; then np_put "$1" "$2"; else
-		printf '%s\n' "$2" >"$directory/rootfs/etc/$1" || np_give_up 14 "cannot write /etc/$1 in the overlay"
-	fi
+	np_put $etc/hostname "$id"
+	np_put $etc/hosts "${hosts:-127.0.0.1 localhost}${newline}127.0.1.1 $id"
+	np_put $etc/resolv.conf "$(cat /etc/resolv.conf 2>/dev/null)"
 }
 
 # Starts the container on the next free port. False when sshd lost the race for it; gives up on anything else.

@@ -42,7 +42,7 @@ np_end_creator() {
 
 np_remove() {
 	np_stop || np_fail 16 "container $id does not end"
-	np_unmount "$directory/rootfs" && np_unmount "$directory/overlay" || np_fail 16 "cannot unmount $directory/rootfs"
+	np_unmount "$directory/rootfs" && np_unmount "$directory/layer" || np_fail 16 "cannot unmount $directory/rootfs"
 	np_release_ports || np_fail 16 "cannot free the port of $id"
 	rm -rf "$directory" || np_fail 16 "cannot remove $directory"
 }

@@ -204,7 +204,11 @@ t.test('a failed bundle is kept as long as wanted, and can be run by hand', { sk
   t.match(await failureOf(opened.launch('debian', spec)), /runc run failed/);
   const id = `${spec.nodeId}-debian-200-0000000017`;
   await opened.provider.destroy(id, signal());
-  t.strictSame(world.leftovers(), [id], 'only the bundle');
+  t.strictSame(
+    world.leftovers(),
+    [id, `mount ${join(world.base, id, 'rootfs')}`],
+    'only what is needed for that',
+  );
   const again = spawnSync('runc', ['run', '--bundle', join(world.base, id), `${id}-debug`], {
     encoding: 'utf8',
   });

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { sshdMissing, startSshd } from '../../support/sshd.ts';
@@ -139,4 +139,17 @@ t.test('the rootfs is mounted once, whoever asks, and given back by the last', {
   await opened[2]?.close();
   t.equal(mounts(), 0);
   t.strictSame(readdirSync(join(world.base, '.agents')), []);
+});
+
+t.test('a container whose bundle was removed by hand is found and removed', { skip }, async (t) => {
+  const world = makeWorld(t);
+  const opened = world.open();
+  const { externalId } = await opened.launch();
+  const bundle = join(world.base, externalId);
+  await run('umount', ['--lazy', join(bundle, 'rootfs')]);
+  rmSync(bundle, { recursive: true });
+  const signal = AbortSignal.timeout(30_000);
+  t.match(await opened.provider.list(signal), [{ externalId, running: true }]);
+  await opened.provider.destroy(externalId, signal);
+  t.strictSame(world.leftovers(), []);
 });

@@ -151,7 +151,10 @@ export function makeWorld(t: Test): World {
         instance.interfaceIp ?? '',
         command,
       ];
-      return run('ssh', args);
+      const result = await run('ssh', args);
+      if (result.code !== 255) return result;
+      const log = join(paths.base, instance.externalId, 'sshd.log');
+      return { ...result, stderr: `${result.stderr}${existsSync(log) ? readFileSync(log, 'utf8') : ''}` };
     },
 
     leftovers: () => leftovers(paths.base, prefix),

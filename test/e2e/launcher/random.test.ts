@@ -1,0 +1,163 @@
+/**
+ * Random schedules of kill -9, freezing, stopping and starting again. NODEPOOL_TEST_SEED repeats a run (as far as two
+ * programs can be repeated), NODEPOOL_TEST_SECONDS makes it longer.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { createRandom } from '../../../src/fake/random.ts';
+import { silentLogger } from '../../../src/log.ts';
+import { openEmbeddedStore } from '../../../src/store/embedded.ts';
+import { fakeConfig } from '../../support/fake-config.ts';
+import { startLauncherProcess, type LauncherProcess } from '../../support/launcher-process.ts';
+import { until } from '../../support/poll.ts';
+import { tempDir } from '../../support/temp.ts';
+import { countInstances, runRequestor, type World } from './schedule.ts';
+
+t.setTimeout(0); // The suite's limit applies.
+
+const SEED = Number(process.env['NODEPOOL_TEST_SEED'] ?? Date.now() % 1_000_000);
+const SECONDS = Number(process.env['NODEPOOL_TEST_SECONDS'] ?? 14);
+const MAX_SERVERS = 5;
+const REQUESTORS = 5;
+
+t.test('one launcher that is killed, frozen and stopped', (t) =>
+  runSchedule(t, { launchers: 1, seed: SEED }),
+);
+
+t.test('two launchers that share the requests and the cloud', (t) =>
+  runSchedule(t, { launchers: 2, seed: SEED + 1 }),
+);
+
+async function runSchedule(t: Test, { launchers, seed }: { launchers: number; seed: number }): Promise<void> {
+  t.comment(`NODEPOOL_TEST_SEED=${seed}`);
+  const random = createRandom(seed);
+  const dir = tempDir(t);
+  const persist = join(dir, 'cloud');
+  mkdirSync(persist);
+  const configFile = join(dir, 'nodepool.yaml');
+  writeFileSync(configFile, `state-dir: ${dir}/state\n${configOf(persist, launchers, seed)}`);
+
+  let killedMs = 0;
+  const world: World = {
+    stateDir: join(dir, 'state'),
+    random,
+    lastKillMs: () => killedMs,
+    broken: [],
+    counts: {},
+    owners: new Map(),
+  };
+  const ending = new AbortController();
+  const logs: string[] = [];
+  const start = () =>
+    startLauncherProcess(t, ['-d', '-c', configFile, '--log-file', 'none', '--drain-time', '1']);
+  const watching = watchQuota(persist, world, ending.signal);
+  const running = Array.from({ length: launchers }, start);
+  const requestors = Array.from({ length: REQUESTORS }, (_, number) =>
+    runRequestor(`requestor-${number}`, world, ending.signal),
+  );
+
+  const endMs = Date.now() + SECONDS * 1000;
+  while (Date.now() < endMs) {
+    await sleep(200 + random() * 1500);
+    const place = Math.floor(random() * launchers);
+    const victim = running[place] as LauncherProcess;
+    killedMs = Date.now();
+    await disturb(victim, random(), world);
+    if (victim.child.exitCode === null && victim.child.signalCode === null) continue;
+    killedMs = Date.now();
+    logs.push(victim.output());
+    running[place] = start();
+    if (random() < 0.8) await running[place].wrote('launcher started');
+  }
+  ending.abort();
+  await Promise.all([...requestors, watching]);
+  await checkEnd(t, running, { persist, world });
+  t.comment(JSON.stringify(world.counts));
+  t.same(world.broken, [], 'nothing went wrong');
+  const output = [...logs, ...running.map((launcher) => launcher.output())].join('\n');
+  t.notMatch(
+    output,
+    /unexpected error|request handling failed|node handling failed/,
+    'no defect in the logs',
+  );
+  if (!t.passing()) writeFileSync('/tmp/nodepool-random-schedule.log', output);
+}
+
+function configOf(persist: string, launchers: number, seed: number): string {
+  return fakeConfig({
+    providers: {
+      cloud: {
+        persist,
+        seed,
+        'launch-delay': [0, 0.15],
+        'delete-delay': [0, 0.1],
+        'failure-rate': 0.05,
+        'launch-retries': 2,
+        // Two launchers cannot see each other's plans: only the cloud itself can keep them to the limit together.
+        ...(launchers > 1 ? { quota: { instances: MAX_SERVERS } } : {}),
+        pools: { main: { 'max-servers': MAX_SERVERS, labels: ['small', 'big'] } },
+      },
+    },
+  });
+}
+
+async function disturb(launcher: LauncherProcess, choice: number, { random, counts }: World): Promise<void> {
+  const count = (what: string) => (counts[what] = (counts[what] ?? 0) + 1);
+  if (choice < 0.5) {
+    count('SIGKILL');
+    launcher.kill('SIGKILL');
+    await launcher.ended;
+  } else if (choice < 0.75) {
+    count('SIGSTOP');
+    launcher.kill('SIGSTOP');
+    await sleep(200 + random() * 800);
+    launcher.kill('SIGCONT');
+  } else {
+    count('SIGTERM');
+    launcher.kill('SIGTERM');
+    await launcher.ended;
+  }
+}
+
+async function watchQuota(persist: string, world: World, ending: AbortSignal): Promise<void> {
+  while (!ending.aborted) {
+    const instances = countInstances(persist);
+    if (instances > MAX_SERVERS) world.broken.push(`${instances} instances, more than ${MAX_SERVERS}`);
+    world.counts['most instances'] = Math.max(world.counts['most instances'] ?? 0, instances);
+    await sleep(10);
+  }
+}
+
+/** After everything has calmed down nothing is left: no request, node, instance, decision; and no component after the end. */
+async function checkEnd(
+  t: Test,
+  running: readonly LauncherProcess[],
+  { persist, world }: { persist: string; world: World },
+): Promise<void> {
+  const store = await openEmbeddedStore({ dir: world.stateDir, log: silentLogger });
+  const left = async () => ({
+    requests: (await store.requests.list()).map(({ id, value }) => `${id} ${value.state}`),
+    nodes: (await store.nodes.list())
+      .filter(({ value }) => value.state !== 'ready' || value.allocatedTo !== null)
+      .map(({ id, value }) => `${id} ${value.state}`),
+    locked: (await store.nodes.list()).filter(({ locked }) => locked).map(({ id }) => id),
+    decisions: (await store.decisions.list()).map(({ id }) => id),
+  });
+  const nothing = { requests: [], nodes: [], locked: [], decisions: [] };
+  const isCalm = async () => JSON.stringify(await left()) === JSON.stringify(nothing);
+  await until(isCalm, { timeoutMs: 15_000, intervalMs: 100 }).catch(() => undefined);
+  t.same(await left(), nothing, 'only free ready nodes are left');
+  const nodes = await store.nodes.list();
+  t.equal(countInstances(persist), nodes.length, 'an instance for each of them and no other');
+  for (const launcher of running) launcher.kill('SIGTERM');
+  t.same(
+    (await Promise.all(running.map(({ ended }) => ended))).map(({ code }) => code),
+    running.map(() => 0),
+    'an orderly end',
+  );
+  t.same((await store.components.list()).length, 0, 'nobody is registered any more');
+  t.same((await store.pools.list()).length, 0, 'no pool status is left');
+  await store.close();
+}

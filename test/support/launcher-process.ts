@@ -1,0 +1,64 @@
+/** `nodepool-launcher` as a process of its own. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
+import { until } from './poll.ts';
+
+const TSX = import.meta.resolve('tsx');
+const PROGRAM = fileURLToPath(new URL('../../src/bin/nodepool-launcher.ts', import.meta.url));
+
+export interface LauncherProcess {
+  child: ChildProcess;
+  /** Standard output and standard error so far. */
+  output(): string;
+  ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  /** Resolves when the output contains the text so many times; default once. */
+  wrote(text: string, times?: number): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** Killed at the end of the test if it still runs. */
+export function startLauncherProcess(
+  t: Test,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): LauncherProcess {
+  const child = spawn(process.execPath, ['--import', TSX, PROGRAM, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (part: string) => (text += part));
+  const ended = once(child, 'close').then(([code, signal]) => ({
+    code: code as number | null,
+    signal: signal as NodeJS.Signals | null,
+  }));
+  t.teardown(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  const count = (part: string) => text.split(part).length - 1;
+  return {
+    child,
+    output: () => text,
+    ended,
+    async wrote(part, times = 1) {
+      const found = () => count(part) >= times || child.exitCode !== null;
+      await until(found, { timeoutMs: 20_000, what: `"${part}" in the launcher's output:\n${text}` });
+      if (count(part) < times) throw new Error(`the launcher ended without writing "${part}":\n${text}`);
+    },
+    kill: (signal) => void child.kill(signal),
+  };
+}
+
+/** A file's text; empty when there is none. */
+export function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -25,12 +25,13 @@ async function confirm(tools: Tools, provider: string): Promise<boolean> {
   const { stdin, stderr } = tools.io;
   stderr.write('\nWARNING! This action is not reversible!\n');
   const prompt = createInterface({ input: stdin, output: stderr, terminal: false });
-  const ended = new Promise<string>((resolve) => prompt.once('close', () => resolve('')));
+  const ended = new Promise<string>((resolve) => prompt.once('close', () => resolve('\n')));
   const asked = prompt.question(`Erase stored data for provider ${provider}? [N/y] `, {
     signal: tools.signal,
   });
   try {
     const answer = await Promise.race([asked, ended]);
+    if (answer === '\n') stderr.write(answer);
     return answer.trim().toLowerCase() === 'y';
   } catch (error) {
     tools.signal.throwIfAborted();

@@ -18,7 +18,7 @@ export function summarise(request: Entry<NodeRequest>, answers: readonly PoolAns
   const since = formatSpan(nowS - stateTimeS);
   if (state === 'fulfilled')
     return `fulfilled ${since} ago with ${nodes.join(', ')}; the requestor has to take it`;
-  if (state === 'failed') return `failed ${since} ago: ${sayDeclines(request, answers)}`;
+  if (state === 'failed') return `failed: ${sayDeclines(request, answers)}`;
   if (answers.length === 0) return 'no launcher is running on this state';
   const main = mostHopeful(answers);
   return main.length > 0 ? sayMain(main) : `about to fail: ${sayDeclines(request, answers)}`;
@@ -71,12 +71,15 @@ function sayMain(answers: readonly PoolAnswer[]): string {
     case 'paused':
       return `waiting for room in ${where}: ${first.reason}`;
     case 'undecided':
-      return `waiting for ${where}: ${first.reason}`;
     case 'deferred':
-    case 'unhealthy':
+      return `waiting for ${where}: ${first.reason}`;
     case 'draining':
+      return `waiting for ${where}, which ${first.reason}`;
+    case 'unhealthy':
     case 'declined':
     case 'no label':
+    case 'served':
+    case 'not needed':
       return `waiting for ${where}, ${first.status}: ${first.reason}`;
   }
 }
@@ -113,6 +116,8 @@ function adviseFor(answer: PoolAnswer, nodes: readonly Entry<Node>[], nowS: numb
     case 'undecided':
     case 'declined':
     case 'no label':
+    case 'served':
+    case 'not needed':
       return [];
   }
 }

@@ -98,7 +98,7 @@ async function tellReasons(
     views.push(await store.pools.watch(onChange));
     while (!signal.aborted) {
       const entry = watch.view.entries.get(id);
-      if (due && entry) {
+      if (due && entry && entry.value.state !== 'failed') {
         due = false;
         const facts = await readFacts(store);
         if (!signal.aborted) progress.show(summarise(entry, askPools(entry, facts), nowS(tools.clock)));

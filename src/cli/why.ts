@@ -12,6 +12,8 @@ import { NO_RESOURCES, type Resources } from '../model/resources.ts';
 import type { Entry } from '../store/store.ts';
 
 export type Status =
+  | 'served'
+  | 'not needed'
   | 'launching'
   | 'at quota'
   | 'paused'
@@ -124,7 +126,13 @@ function judge(
   const making = (facts.allocated.get(request.id) ?? []).filter(
     ({ value }) => value.provider === pool.provider && value.pool === pool.pool,
   );
-  if (making.length > 0 && request.value.state !== 'fulfilled') return ['launching', describeMaking(making)];
+  if (request.value.state === 'fulfilled') {
+    const ids = making.map(({ id }) => id);
+    return ids.length > 0
+      ? ['served', `gave ${ids.join(', ')}`]
+      : ['not needed', 'another pool served the request'];
+  }
+  if (making.length > 0) return ['launching', describeMaking(making)];
 
   if (missing.length > 0) return ['no label', `has no label ${missing.join(', ')}`];
   if (pool.launcherId !== null && request.value.declinedBy.includes(pool.launcherId)) {

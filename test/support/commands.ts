@@ -99,13 +99,21 @@ function run([program = '', ...args]: readonly string[], options: SpawnOptions =
     output: () => written.all,
     wrote: (pattern) =>
       new Promise((resolve, reject) => {
+        const fail = (what: string) =>
+          reject(new Error(`${what} without writing ${pattern.source}: ${written.all}`));
+        const deadline = setTimeout(() => fail('60 s passed'), 60_000);
         const before = check;
         check = () => {
           before();
-          if (pattern.test(written.all)) resolve();
+          if (!pattern.test(written.all)) return;
+          clearTimeout(deadline);
+          resolve();
         };
         check();
-        void ended.then(() => reject(new Error(`${program} ${args.join(' ')} ended: ${written.all}`)));
+        void ended.then(() => {
+          clearTimeout(deadline);
+          fail(`${program} ${args.join(' ')} ended`);
+        });
       }),
   };
 }

@@ -118,7 +118,7 @@ providers:
     const drain = programs.start(['drain', 'lab', '--wait']);
     await drain.wrote(/waiting for 1 in-use/);
     const waiting = programs.start(['run', 'debian', ...key, '--', 'true']);
-    await waiting.wrote(/draining/);
+    await waiting.wrote(/being drained/);
     job.child.stdin?.end('go\n');
     t.equal((await job.ended).code, 0, 'the job was not disturbed');
     t.equal((await drain.ended).code, 0);

@@ -236,9 +236,9 @@ export class ZooKeeperClient {
 
   #watched(kind: OneShotKind, path: string, { watch: listener }: ReadOptions): requests.WatchedRead {
     const place = this.#place(path);
-    if (!listener) return { ...place, asks: false };
+    if (!listener) return { ...place, asks: () => false };
     const watch = { kind, path: place.full, listener };
-    return { ...place, watch, asks: this.#session.watches.needsServer(watch) };
+    return { ...place, watch, asks: () => this.#session.watches.needsServer(watch) };
   }
 
   async #withStatIfPossible<T>(send: (withStat: boolean) => Promise<T>): Promise<T> {

@@ -26,8 +26,18 @@ export interface Proxy {
 /** A number that no server knows. */
 const unknownOpcode = 99;
 
-/** Starts a proxy on a free port of 127.0.0.1. */
-export async function startProxy(targetPort: number): Promise<Proxy> {
+export interface ProxyOptions {
+  /** An address of this machine; 127.0.0.1 unless given. */
+  host?: string;
+  /** Passes bytes on without looking at them, for TLS. */
+  isOpaque?: boolean;
+}
+
+/** Starts a proxy on a free port. */
+export async function startProxy(
+  targetPort: number,
+  { host = '127.0.0.1', isOpaque = false }: ProxyOptions = {},
+): Promise<Proxy> {
   const pairs = new Set<{ client: net.Socket; server: net.Socket }>();
   const forgotten = new Set<number>();
   const counts = new Map<number, number>();
@@ -59,6 +69,7 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
       if (isFrozen) socket.pause();
     }
     server.on('data', (chunk) => (isLosing ? client.destroy() : client.write(chunk)));
+    if (isOpaque) return void client.on('data', (chunk) => server.write(chunk));
     onFrames(client, (frame, isFirst) => {
       const opcode = frame.readInt32BE(8);
       if (!isFirst) {
@@ -73,7 +84,7 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
     });
   };
 
-  const listener = net.createServer(onClient).listen(0, '127.0.0.1');
+  const listener = net.createServer(onClient).listen(0, host);
   await once(listener, 'listening');
   const { port } = listener.address() as net.AddressInfo;
   const eachSocket = (act: (socket: net.Socket) => void) => {

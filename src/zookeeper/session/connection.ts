@@ -161,7 +161,7 @@ export class Connection {
     if (xid > 0) return this.#onReply(reader, xid, zxid, code);
     if (xid === SpecialXid.notification) return this.#onEvent(reader);
     if (xid === SpecialXid.ping) return this.#keepAlive.answered();
-    if (xid === SpecialXid.auth || xid === SpecialXid.setWatches) return this.#control[xid].shift()?.(code);
+    if (xid === SpecialXid.auth || xid === SpecialXid.setWatches) return this.#onControl(xid, code);
     throw new ProtocolError(`an answer with the unknown number ${xid}`);
   }
 
@@ -169,6 +169,12 @@ export class Connection {
     const type = reader.int();
     reader.int();
     this.#handlers.onEvent(type, reader.string());
+  }
+
+  #onControl(xid: typeof SpecialXid.auth | typeof SpecialXid.setWatches, code: number): void {
+    const onReply = this.#control[xid].shift();
+    if (code === ErrorCode.unimplemented) this.#leaveOldServer('setWatches2');
+    onReply?.(code);
   }
 
   #onReply(reader: JuteReader, xid: number, zxid: bigint, code: number): void {
@@ -179,7 +185,9 @@ export class Connection {
       const result = call.spec.readError?.(code);
       if (result) call.resolve(result.value);
       else call.reject(errorOfCode(code, call.spec.path));
-      return this.#leaveOldServer(call, code);
+      // A time to live is refused with the same code where it is known but switched off.
+      const isUnknown = code === ErrorCode.unimplemented && call.spec.opcode !== OpCode.createTtl;
+      return isUnknown ? this.#leaveOldServer(call.spec.name) : undefined;
     }
     this.#settle(call, reader);
   }
@@ -195,11 +203,10 @@ export class Connection {
 
   /**
    * A server closes the connection after a request that it does not know. Leaving before that keeps calls made from now on
-   * off the dying connection. (A time to live is refused with the same code where it is known but switched off.)
+   * off the dying connection.
    */
-  #leaveOldServer(call: Call, code: number): void {
-    if (code !== ErrorCode.unimplemented || call.spec.opcode === OpCode.createTtl) return;
-    this.destroy(new Error(`${this.server} does not know ${call.spec.name} and closes the connection`));
+  #leaveOldServer(request: string): void {
+    this.destroy(new Error(`${this.server} does not know ${request} and closes the connection`));
   }
 
   #settle(call: Call, reader: JuteReader): void {

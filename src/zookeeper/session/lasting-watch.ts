@@ -31,10 +31,11 @@ export async function addLastingWatch(
   }
   return remove;
 
-  /** Never fails: what the server could not be told ends with the session, and nobody listens any more. */
+  /** Without a connection there is nothing to remove: what is forgotten here is not set again on the next one. */
   async function remove(): Promise<void> {
-    if (!watches.removeLasting(kind, place.full, listener)) return;
+    if (!watches.removeLasting(kind, place.full, listener) || session.server === undefined) return;
+    const since = session.lastZxid;
     await session.submit(removeWatchesSpec(place, WatcherType.any)).catch(() => undefined);
-    session.restoreOneShots(place.full);
+    session.restoreOneShots(place.full, since);
   }
 }

@@ -13,10 +13,10 @@ export interface Place {
   full: string;
 }
 
-/** A read that may set a watch. `asks`: the server has to set it. */
+/** A read that may set a watch. `asks`, called when it is sent: the server has to set it. */
 export interface WatchedRead extends Place {
   watch?: WatchRequest | undefined;
-  asks: boolean;
+  asks: () => boolean;
 }
 
 export function createSpec(
@@ -53,7 +53,7 @@ export function getDataSpec({
     ...(watch && { watch }),
     write(writer) {
       writer.string(full);
-      writer.bool(asks);
+      writer.bool(asks());
     },
     read: (reader) => ({ data: reader.bytes(), stat: readStat(reader) }),
   };
@@ -68,7 +68,7 @@ export function existsSpec({ path, full, watch, asks }: WatchedRead): CallSpec<S
     ...(watch && { watch }),
     write(writer) {
       writer.string(full);
-      writer.bool(asks);
+      writer.bool(asks());
     },
     read: readStat,
     readError: (code) => (code === ErrorCode.noNode ? { value: undefined } : undefined),
@@ -100,7 +100,7 @@ function listSpec({
     ...(watch && { watch }),
     write(writer) {
       writer.string(full);
-      writer.bool(asks);
+      writer.bool(asks());
     },
   };
 }
@@ -205,7 +205,7 @@ export function removeWatchesSpec({ path, full }: Place, type: number): CallSpec
     name: 'removeWatches',
     opcode: OpCode.removeWatches,
     path,
-    isRead: true,
+    isRead: false,
     write(writer) {
       writer.string(full);
       writer.int(type);

@@ -103,10 +103,15 @@ export class Session {
     return connection ? this.#authenticate(connection, credential) : Promise.resolve();
   }
 
-  /** After `removeWatches`: the one-shot watches of the path went with it. */
-  restoreOneShots(path: string): void {
+  /** The last transaction of which this client has heard. */
+  get lastZxid(): bigint {
+    return this.#lastZxid;
+  }
+
+  /** After `removeWatches`: the one-shot watches of the path went with it. Changes after `since` are told at once. */
+  restoreOneShots(path: string, since: bigint): void {
     if (this.#connection && this.watches.hasOneShot(path)) {
-      this.#rewatch(this.#connection, rewatchOnePath(this.watches, path, this.#lastZxid));
+      this.#rewatch(this.#connection, rewatchOnePath(this.watches, path, since));
     }
   }
 
@@ -193,7 +198,7 @@ export class Session {
     const waiting = this.#waiting;
     this.#waiting = new Set();
     for (const call of waiting) connection.send(call);
-    this.#become('connected');
+    this.#announce('connected');
   }
 
   #onEvent(type: number, path: string): void {
@@ -221,7 +226,7 @@ export class Session {
       this.#keepReads(connection.server, error, unanswered);
       // Passed already when this process was stopped for long.
       this.#deadline.start(safeUntil, () => this.#announce('suspended'));
-      this.#become('suspended', error);
+      this.#announce('suspended', error);
     }
     this.#onDisconnected?.();
   }
@@ -255,7 +260,7 @@ export class Session {
         new SessionExpiredError(error.code, `${call.label}: ${error.message}`, { path: call.spec.path }),
       );
     }
-    this.#become('lost', error, lost?.id);
+    this.#announce('lost', error, lost?.id);
     this.watches.loseOneShots();
   }
 
@@ -286,12 +291,8 @@ export class Session {
     this.watches.loseOneShots();
   }
 
-  #become(state: ConnectionState, error?: Error, sessionId = this.id): void {
-    this.#state = state;
-    this.#announce(state, error, sessionId);
-  }
-
   #announce(state: ConnectionState, error?: Error, sessionId = this.id): void {
+    this.#state = state;
     const mayBeExpired = state === 'lost' || (state === 'suspended' && this.#deadline.hasPassed);
     this.changes.emit({ state, mayBeExpired, sessionId, ...(error && { error }) });
   }

@@ -106,12 +106,11 @@ function declineForGood(input: PlanInput): Plan | undefined {
   }
 
   const whole = costOf(request.nodeTypes, pool);
-  const tooMuch = pool.static
-    ? undefined
-    : (findExceeded(limits, NO_RESOURCES, whole) ??
-      (pool.config.ignoreProviderQuota
-        ? undefined
-        : findExceeded(pool.providerLimits ?? NO_RESOURCES, NO_RESOURCES, whole)));
+  const tooMuch =
+    findExceeded(limits, NO_RESOURCES, whole) ??
+    (pool.config.ignoreProviderQuota
+      ? undefined
+      : findExceeded(pool.providerLimits ?? NO_RESOURCES, NO_RESOURCES, whole));
   if (!tooMuch) return undefined;
   return decline(`needs ${tooMuch.need} ${tooMuch.resource}, more than the limit of ${tooMuch.limit}`);
 }

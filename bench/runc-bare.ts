@@ -1,6 +1,6 @@
 /** The floor: `runc run` of a bundle that lies there ready, by hand. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { renderBundle } from '../src/runc/bundle.ts';
@@ -35,7 +35,8 @@ export function createBareContainers(account: WorkerAccount, firstPort: number):
     });
     const start = async () => {
       // A file for the output of sshd, as it keeps what it is given until it ends.
-      const script = 'exec runc run --detach --bundle "$1" "$2" >"$1/sshd.log" 2>&1 </dev/null';
+      const script =
+        'runc run --detach --bundle "$1" "$2" >"$1/sshd.log" 2>&1 </dev/null || { cat "$1/sshd.log" >&2; exit 1; }';
       await command('sh', ['-c', script, 'sh', join(base, id), id]);
       await whenListening(port);
       await answer({ port, user: account.user, keyFile: account.keyFile });
@@ -55,6 +56,12 @@ export function mountHostRootfs(directory: string): string {
   return place;
 }
 
+interface BundleMount {
+  destination: string;
+  type: string;
+  source: string;
+}
+
 function writeBundle(spec: {
   account: WorkerAccount;
   base: string;
@@ -64,18 +71,12 @@ function writeBundle(spec: {
 }): void {
   const { account, base, hostRootfs, id, port } = spec;
   const own = join(base, id);
-  const present = ['shadow', 'gshadow', 'hosts', 'hostname', 'resolv.conf'].filter((name) =>
-    existsSync(`/etc/${name}`),
-  );
   const bundle = renderBundle(
     {
       id,
       paths: { base, hostRootfs, run: '/run/runc' },
       path: '/',
-      rootfs: {
-        sshd: '/usr/sbin/sshd',
-        has: new Set([...present.map((name) => `/etc/${name}`), '/root', '/home', '/var/log']),
-      },
+      rootfs: { sshd: '/usr/sbin/sshd', has: new Set(['/root', '/home', '/var/log']) },
       overlay: false,
       sudo: false,
       homeDir: account.home,
@@ -83,28 +84,33 @@ function writeBundle(spec: {
       limits: { pids: 4096 },
       hiddenPaths: [],
       annotations: {},
-      architecture: arch() === 'x64' ? 'x86_64' : arch() === 'arm64' ? 'aarch64' : arch(),
-      maxOpenFiles: 65_536,
+      architecture: ARCHITECTURES[arch()] ?? arch(),
+      maxOpenFiles: Number(execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' })) || Infinity,
     },
     String(port),
-  );
-  for (const name of ['', 'homedir', 'ssh', 'root', 'tmp', 'vartmp', 'console']) mkdirSync(join(own, name));
-  writeFileSync(join(own, 'config.json'), JSON.stringify(bundle));
-  cpSync(`${account.home}/.ssh`, join(own, 'homedir/.ssh'), { recursive: true });
-  for (const name of ['homedir', 'homedir/.ssh', 'homedir/.ssh/authorized_keys'])
-    chownSync(join(own, name), account.uid, account.gid);
-  chmodSync(join(own, 'homedir/.ssh'), 0o700);
+  ) as { mounts: BundleMount[] };
+  mkdirSync(own);
+  for (const { type, source } of bundle.mounts) if (type === 'bind') mkdirSync(source, { recursive: true });
+  const root = { path: hostRootfs, readonly: true };
+  writeFileSync(join(own, 'config.json'), JSON.stringify({ ...bundle, root }));
+  writeHome(account, join(own, 'homedir'));
+  writeSshd(account, join(own, 'ssh'));
   for (const name of ['tmp', 'vartmp']) chmodSync(join(own, name), 0o1777);
+}
+
+/** `uname -m`, as bundles have it. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };
+
+function writeHome({ home, uid, gid }: WorkerAccount, place: string): void {
+  cpSync(`${home}/.ssh`, join(place, '.ssh'), { recursive: true });
+  for (const name of ['', '.ssh', '.ssh/authorized_keys']) chownSync(join(place, name), uid, gid);
+  chmodSync(join(place, '.ssh'), 0o700);
+}
+
+export function writeSshd({ user }: WorkerAccount, place: string): void {
+  mkdirSync(place, { recursive: true });
   const key = makeHostKey();
-  writeFileSync(join(own, 'ssh/sshd_config'), renderSshdConfig(account.user));
-  writeFileSync(join(own, 'ssh/ssh_host_ed25519_key'), `${key.private}\n`, { mode: 0o600 });
-  writeFileSync(join(own, 'ssh/ssh_host_ed25519_key.pub'), `${key.public}\n`);
-  writeFileSync(join(own, 'shadow'), `${account.user}:*:::::::\nsshd:*:::::::\nroot:*:::::::\n`, {
-    mode: 0o600,
-  });
-  writeFileSync(join(own, 'gshadow'), '', { mode: 0o600 });
-  for (const name of present.filter((name) => !name.includes('shadow'))) {
-    rmSync(join(own, name), { force: true });
-    cpSync(`/etc/${name}`, join(own, name), { dereference: true });
-  }
+  writeFileSync(join(place, 'sshd_config'), renderSshdConfig(user));
+  writeFileSync(join(place, 'ssh_host_ed25519_key'), `${key.private}\n`, { mode: 0o600 });
+  writeFileSync(join(place, 'ssh_host_ed25519_key.pub'), `${key.public}\n`);
 }

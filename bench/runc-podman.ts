@@ -1,11 +1,9 @@
 /** What podman takes for a container of the same kind: sshd over the host's root file system, in the host's network. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeHostKey } from '../src/runc/host-key.ts';
-import { renderSshdConfig } from '../src/runc/sshd-config.ts';
 import { atEnd } from './clean-up.ts';
 import { command, missing } from './command.ts';
-import { mountHostRootfs, type Container } from './runc-bare.ts';
+import { mountHostRootfs, writeSshd, type Container } from './runc-bare.ts';
 import { answer, whenListening } from './ssh-client.ts';
 import type { WorkerAccount } from './worker-account.ts';
 
@@ -17,15 +15,9 @@ export async function createPodmanContainers(
   const why = await missing('podman', '--version');
   if (why !== undefined) return { why };
   const directory = join(account.directory, 'podman');
-  mkdirSync(join(directory, 'ssh'), { recursive: true });
-  mkdirSync(join(directory, 'home'));
+  mkdirSync(directory);
+  writeSshd(account, join(directory, 'ssh'));
   const rootfs = mountHostRootfs(directory);
-  const key = makeHostKey();
-  writeFileSync(join(directory, 'ssh/sshd_config'), renderSshdConfig(account.user));
-  writeFileSync(join(directory, 'ssh/ssh_host_ed25519_key'), `${key.private}\n`, { mode: 0o600 });
-  writeFileSync(join(directory, 'shadow'), `${account.user}:*:::::::\nsshd:*:::::::\nroot:*:::::::\n`, {
-    mode: 0o600,
-  });
   // Away from the images and containers that the machine may have.
   const own = [
     '--root',
@@ -47,15 +39,14 @@ export async function createPodmanContainers(
     );
     const mounts = [
       `type=bind,src=${join(directory, 'ssh')},dst=/etc/ssh,ro`,
-      `type=bind,src=${join(directory, 'shadow')},dst=/etc/shadow,ro`,
-      'type=tmpfs,dst=/tmp',
-      'type=tmpfs,dst=/run/sshd,tmpfs-mode=0755',
+      'type=tmpfs,dst=/tmp,notmpcopyup',
+      'type=tmpfs,dst=/run/sshd,tmpfs-mode=0755,notmpcopyup',
     ];
     const args = ['--detach', '--name', name, '--network', 'host', '--read-only', '--log-driver', 'none'];
     return {
       async start() {
         await command('podman', [
-          ...[...global, 'run', ...args, '--no-hosts', '--hostuser', account.user],
+          ...[...global, 'run', ...args, '--no-hosts'],
           ...mounts.flatMap((mount) => ['--mount', mount]),
           ...[
             '--rootfs',

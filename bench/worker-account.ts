@@ -23,7 +23,8 @@ export function makeWorkerAccount(): WorkerAccount {
   const user = `np-bench-${process.pid}`;
   const keyFile = join(directory, 'key');
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', user, '-f', keyFile]);
-  execFileSync('useradd', ['--create-home', '--shell', '/bin/sh', user]);
+  // Not locked, which sshd would mind, and with a password that nothing matches.
+  execFileSync('useradd', ['--create-home', '--shell', '/bin/sh', '--password', '*', user]);
   atEnd(`user ${user}`, () => {
     execFileSync('userdel', ['--force', '--remove', user], { stdio: 'ignore' });
   });

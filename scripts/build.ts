@@ -3,10 +3,11 @@
  * `dist/assets/`. Dependencies are bundled, because hundreds of small modules would dominate the start-up time of a
  * command; only lmdb stays outside, it loads a native part from its own package.
  *
- * The new tree replaces the old one by renaming, so a failed build leaves the last good one in place.
+ * The new tree replaces the old one by renaming, so a failed build leaves the last good one in place; a tree that is the
+ * same as the old one does not, so programs that start meanwhile find theirs.
  */
 import { chmod, cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { build, type BuildFailure } from 'esbuild';
 
 process.chdir(join(import.meta.dirname, '..'));
@@ -18,7 +19,7 @@ try {
   const commands = await findCommands();
   await bundle(commands);
   await copyAssets();
-  await swapIn();
+  if (!(await isCurrent())) await swapIn();
   console.log(`built ${commands.join(', ')} in ${Math.round(performance.now() - startedAt)} ms`);
 } catch (error) {
   if (!isReported(error)) throw error;
@@ -71,6 +72,21 @@ async function copyAssets(): Promise<void> {
   for (const path of await readdir('src', { recursive: true })) {
     if (/\.(sh|py|json)$/.test(path)) await cp(`src/${path}`, `${fresh}/assets/${path}`);
   }
+}
+
+async function isCurrent(): Promise<boolean> {
+  const [ours, theirs] = await Promise.all([filesIn(fresh), filesIn('dist').catch(() => [])]);
+  if (ours.join('\n') !== theirs.join('\n')) return false;
+  const same = await Promise.all(
+    ours.map(async (path) => (await readFile(`${fresh}/${path}`)).equals(await readFile(`dist/${path}`))),
+  );
+  return !same.includes(false);
+}
+
+async function filesIn(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files.map(({ parentPath, name }) => relative(directory, join(parentPath, name))).sort();
 }
 
 async function swapIn(): Promise<void> {

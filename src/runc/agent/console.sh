@@ -14,6 +14,8 @@ np_console() {
 		np_fail 30 "cannot write $base/.console.py"
 	said=$(python3 "$base/.console.py" "$base" "$console_port" 2>&1 </dev/null) || np_fail 30 "$said"
 	np_read_start "$said" && printf '%s %s\n' "$said" "$start" >"$base/.console.pid"
+	# Who asked for it may have left meanwhile.
+	[ -e "$base/.agents/$agent" ] || np_leave
 	printf started
 }
 

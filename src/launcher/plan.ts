@@ -87,7 +87,9 @@ function isLeftToOthers({ request, pool, registry }: PlanInput, covered: boolean
   const preferred = request.provider;
   if (preferred && preferred !== provider && others.some((other) => other.providerName === preferred))
     return true;
-  return others.some((other) => other.priority < pool.config.priority && !other.paused);
+  // The preferred provider need not stand back for better ones that leave the request to it.
+  const rivals = preferred === provider ? others.filter((other) => other.providerName === provider) : others;
+  return rivals.some((other) => other.priority < pool.config.priority && !other.paused);
 }
 
 function declineForGood(input: PlanInput): Plan | undefined {

@@ -144,6 +144,16 @@ const table: [title: string, given: Given, expected: object][] = [
   ],
   ['is itself the preferred provider', { request: { provider: 'cloud' }, others: [other()] }, SERVE],
   [
+    'does not yield to a better pool of another provider when it is the preferred one',
+    { request: { provider: 'cloud' }, others: [other({ priority: 1 })] },
+    SERVE,
+  ],
+  [
+    'yields to a better pool of its own, preferred provider',
+    { request: { provider: 'cloud' }, others: [other({ priority: 1, providerName: 'cloud' })] },
+    SKIP,
+  ],
+  [
     'serves when the preferred provider does not exist',
     { request: { provider: 'gone' }, others: [other()] },
     SERVE,

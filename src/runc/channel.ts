@@ -28,7 +28,7 @@ export function openLocalShell(shell: readonly string[] = ['sh']): Channel {
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(`cannot start ${program}: ${error.message}`));
     child.once('close', (code, signal) =>
-      resolve(`the agent's shell ended (${signal ?? `exit code ${code}`})`),
+      resolve(`the agent's shell ended (${signal ?? `exit code ${String(code)}`})`),
     );
   });
   return {
@@ -52,7 +52,7 @@ export async function openRemoteShell(connection: SshConnection): Promise<Channe
     connection.ended,
     new Promise<string>((resolve) => {
       stream.once('close', (code: number | undefined) =>
-        resolve(`the agent's shell ended (exit code ${code})`),
+        resolve(`the agent's shell ended (exit code ${String(code)})`),
       );
     }),
   ]);

@@ -132,9 +132,13 @@ async function resolveAddress({ pool }: HypervisorOptions): Promise<string> {
     return (await lookup(pool.name)).address;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new HostError(pool.name, `cannot resolve the pool name ${pool.name} to an address (${code})`, {
-      cause: error,
-    });
+    throw new HostError(
+      pool.name,
+      `cannot resolve the pool name ${pool.name} to an address (${code ?? 'no reason given'})`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

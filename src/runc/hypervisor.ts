@@ -184,7 +184,11 @@ export class Hypervisor {
     await probeLabel(link, label);
     const found = link.rootfs.get(label.name);
     if (found !== undefined) return found;
-    throw new LaunchError('prepare', `${this.name}: ${link.problems.get(label.name)}`, { retriable: false });
+    throw new LaunchError(
+      'prepare',
+      `${this.name}: ${link.problems.get(label.name) ?? 'the label cannot be served'}`,
+      { retriable: false },
+    );
   }
 
   #readCreated(link: AgentLink, label: LabelOptions, answer: Answer): number {

@@ -17,7 +17,7 @@ export function readPrivateKeys(host: string, files: readonly string[]): Private
   throw new HostError(
     host,
     `no private key to log in with: ${files.join(' and ')} ${files.length === 1 ? 'does' : 'do'} not exist; ` +
-      `make one with \`ssh-keygen -t ed25519 -N '' -f ${files[0]}\` and put its .pub file into ` +
+      `make one with \`ssh-keygen -t ed25519 -N '' -f ${files[0] ?? ''}\` and put its .pub file into ` +
       `/root/.ssh/authorized_keys of ${host}`,
   );
 }
@@ -39,7 +39,7 @@ function readIfExists(host: string, file: string): string | undefined {
     if (code === 'ENOENT') return undefined;
     throw new HostError(
       host,
-      `cannot read the private key ${file} (${code}); it must belong to the user of the launcher`,
+      `cannot read the private key ${file} (${code ?? 'no reason given'}); it must belong to the user of the launcher`,
     );
   }
 }

@@ -29,14 +29,15 @@ t.test('launchers that race on one hypervisor never share a port', { skip, timeo
   const world = makeWorld(t);
   const { first } = world.ports;
   const range = { 'port-range': `${first}-${first + 9}` };
-  const launchers = [world.open({ pool: range }), world.open({ pool: range, providerName: 'other' })];
+  const mine = world.open({ pool: range });
+  const theirs = world.open({ pool: range, providerName: 'other' });
   const instances = await Promise.all(
-    launchers.flatMap((launcher) => Array.from({ length: 5 }, () => launcher.launch())),
+    [mine, theirs].flatMap((launcher) => Array.from({ length: 5 }, () => launcher.launch())),
   );
   t.equal(new Set(instances.map(({ connectionPort }) => connectionPort)).size, 10);
   await Promise.all(
     instances.map(({ externalId }, index) =>
-      launchers[index < 5 ? 0 : 1]?.provider.destroy(externalId, signal()),
+      (index < 5 ? mine : theirs).provider.destroy(externalId, signal()),
     ),
   );
   t.strictSame(world.leftovers(), []);

@@ -136,7 +136,7 @@ t.test('the service is started again when it died or when its program changed', 
   const pid = () => (existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8').split(' ')[0]) : undefined);
   await opened.connected();
   const first = await until(pid);
-  await (await dial(t, port)).socket.destroy();
+  (await dial(t, port)).socket.destroy();
   process.kill(first, 'SIGKILL');
   await opened.provider.list(signal());
   const second = await until(() => (pid() === first ? undefined : pid()));

@@ -1,0 +1,92 @@
+import t from 'tap';
+import type { PoolConfig, PoolLabel, ProviderConfig } from '../../../src/config/config.ts';
+import {
+  checkOptions,
+  readLabelOptions,
+  readPoolOptions,
+  readProviderOptions,
+  sizeInBytes,
+} from '../../../src/runc/options.ts';
+
+const label = (options: Record<string, unknown>): PoolLabel => ({ name: 'debian', options });
+
+function problems(pool: Record<string, unknown>, options: Record<string, unknown>): string[] {
+  const found: string[] = [];
+  const poolConfig = { name: 'hv1', options: pool, labels: new Map([['debian', label(options)]]) };
+  const config = {
+    pools: new Map([['hv1', poolConfig as unknown as PoolConfig]]),
+  } as unknown as ProviderConfig;
+  checkOptions(config, (path) => found.push(path));
+  return found;
+}
+
+t.test('defaults are those of the documentation', (t) => {
+  t.match(readProviderOptions({ options: {} }), {
+    consoleDir: '/tmp',
+    sshKeys: ['/var/lib/nodepool/.ssh/id_ed25519', '/var/lib/nodepool/.ssh/id_rsa'],
+    knownHosts: '/var/lib/nodepool/.ssh/known_hosts',
+    keepFailedSeconds: 0,
+  });
+  t.match(readPoolOptions({ name: 'hv1', options: {} }), {
+    local: false,
+    sshPort: 22,
+    hostKeys: [],
+    ports: { first: 22022, last: 65535 },
+  });
+  t.match(readLabelOptions({ options: {} }, label({})), {
+    path: '/',
+    username: 'zuul',
+    homeDir: '/home/zuul',
+    overlay: false,
+    sudo: false,
+    limits: { pids: 4096 },
+  });
+  t.end();
+});
+
+t.test('a label overrides its pool, and sudo comes with a writable copy', (t) => {
+  const pool = { options: { 'rw-overlay': true } };
+  t.match(readLabelOptions(pool, label({})), { overlay: true, sudo: true });
+  t.match(readLabelOptions(pool, label({ sudo: false })), { overlay: true, sudo: false });
+  t.match(readLabelOptions(pool, label({ 'rw-overlay': false })), { overlay: false, sudo: false });
+  t.match(readLabelOptions(pool, label({ path: '/srv/x/', 'home-dir': '/work/', username: 'w' })), {
+    path: '/srv/x',
+    homeDir: '/work',
+    username: 'w',
+  });
+  t.end();
+});
+
+t.test('sizes are MiB, or have a unit', (t) => {
+  t.equal(sizeInBytes(512), 512 * 1024 ** 2);
+  t.equal(sizeInBytes('2G'), 2 * 1024 ** 3);
+  t.equal(sizeInBytes('64 M'), undefined);
+  t.equal(sizeInBytes('100MiB'), 100 * 1024 ** 2);
+  t.equal(sizeInBytes('many'), undefined);
+  t.end();
+});
+
+t.test('what the schema cannot see is still reported with its key', (t) => {
+  t.strictSame(problems({}, {}), []);
+  t.strictSame(problems({ 'host-key': ['ssh-ed25519 nonsense'] }, {}), ['pools[0].host-key']);
+  t.strictSame(problems({ 'port-range': '22' }, {}), ['pools[0].port-range']);
+  const at = 'pools[0].labels[0]';
+  for (const [key, value] of [
+    ['memory', 'much'],
+    ['memory', '1M'],
+    ['rw-overlay-size', '0'],
+    ['path', '/srv/a:b'],
+    ['path', '/srv/../etc'],
+    ['path', '/var/lib/nodepool/runc/0000000001-x/rootfs'],
+    ['home-dir', '/home/a b'],
+    ['username', 'root'],
+    ['username', 'a b'],
+  ]) {
+    t.strictSame(
+      problems({}, { [String(key)]: value }),
+      [`${at}.${String(key)}`],
+      `${String(key)}: ${String(value)}`,
+    );
+  }
+  t.end();
+});

@@ -107,11 +107,11 @@ export class ZooKeeperClient {
   }
 
   /** Throws NoNodeError when the parent does not exist, NodeExistsError when the znode does. */
-  async create(path: string, data: Data = '', options: CreateOptions = {}): Promise<Created> {
-    const { acl = openAcl, ...rest } = options;
+  create(path: string, data: Data = '', options: CreateOptions = {}): Promise<Created> {
+    const { acl = openAcl } = options;
     return this.#withStatIfPossible((withStat) =>
       this.#submit(
-        requests.createSpec(this.#place(path), data, { acl, mode: rest, withStat }, this.#toClient),
+        () => requests.createSpec(this.#place(path), data, { acl, mode: options, withStat }, this.#toClient),
         options,
       ),
     );
@@ -137,21 +137,21 @@ export class ZooKeeperClient {
         { acl, mode: {}, withStat: false },
         (path) => path,
       );
-      await ignoreExisting(this.#submit(spec, options));
+      await ignoreExisting(this.#submit(() => spec, options));
     }
   }
 
   /** `data` is a view into the bytes received; copy it to keep it long. */
   getData(path: string, options: ReadOptions = {}): Promise<{ data: Buffer; stat: Stat }> {
-    return this.#submit(requests.getDataSpec(this.#watched('data', path, options)), options);
+    return this.#submit(() => requests.getDataSpec(this.#watched('data', path, options)), options);
   }
 
   setData(path: string, data: Data, options: VersionOptions = {}): Promise<Stat> {
-    return this.#submit(requests.setDataSpec(this.#place(path), data, options.version ?? -1), options);
+    return this.#submit(() => requests.setDataSpec(this.#place(path), data, options.version ?? -1), options);
   }
 
   delete(path: string, options: VersionOptions = {}): Promise<void> {
-    return this.#submit(requests.deleteSpec(this.#place(path), options.version ?? -1), options);
+    return this.#submit(() => requests.deleteSpec(this.#place(path), options.version ?? -1), options);
   }
 
   /** Deletes the znode and everything below it. Already gone is fine. */
@@ -161,43 +161,48 @@ export class ZooKeeperClient {
 
   /** The Stat, or undefined when there is no such znode; a watch is set in both cases. */
   exists(path: string, options: ReadOptions = {}): Promise<Stat | undefined> {
-    return this.#submit(requests.existsSpec(this.#watched('exists', path, options)), options);
+    return this.#submit(() => requests.existsSpec(this.#watched('exists', path, options)), options);
   }
 
   /** Names, in no particular order. */
   getChildren(path: string, options: ReadOptions = {}): Promise<string[]> {
-    return this.#submit(requests.getChildrenSpec(this.#watched('children', path, options)), options);
+    return this.#submit(() => requests.getChildrenSpec(this.#watched('children', path, options)), options);
   }
 
   getChildrenAndStat(path: string, options: ReadOptions = {}): Promise<{ children: string[]; stat: Stat }> {
-    return this.#submit(requests.getChildrenAndStatSpec(this.#watched('children', path, options)), options);
+    return this.#submit(
+      () => requests.getChildrenAndStatSpec(this.#watched('children', path, options)),
+      options,
+    );
   }
 
   /** All operations or none. Throws TransactionError, which says which one failed and why. */
-  async multi<const T extends readonly Operation[]>(
+  multi<const T extends readonly Operation[]>(
     operations: T,
     limits: CallOptions = {},
   ): Promise<TransactionResult<T>> {
-    for (const { path } of operations) checkPath(path);
-    const toServer = (path: string) => addChroot(this.chroot, path);
-    const results = await this.#withStatIfPossible((withStat) =>
-      this.#submit(requests.multiSpec(operations, { withStat, toServer, toClient: this.#toClient }), limits),
+    const toServer = (path: string) => this.#place(path).full;
+    const results = this.#withStatIfPossible((withStat) =>
+      this.#submit(
+        () => requests.multiSpec(operations, { withStat, toServer, toClient: this.#toClient }),
+        limits,
+      ),
     );
-    return results as TransactionResult<T>;
+    return results as Promise<TransactionResult<T>>;
   }
 
   /** Waits until the server connected to has caught up with the leader. */
   sync(path = '/', limits: CallOptions = {}): Promise<void> {
-    return this.#submit(requests.syncSpec(this.#place(path)), limits);
+    return this.#submit(() => requests.syncSpec(this.#place(path)), limits);
   }
 
   getAcl(path: string, limits: CallOptions = {}): Promise<{ acl: Acl[]; stat: Stat }> {
-    return this.#submit(requests.getAclSpec(this.#place(path)), limits);
+    return this.#submit(() => requests.getAclSpec(this.#place(path)), limits);
   }
 
   /** `version` is the Stat's `aversion`. */
   setAcl(path: string, acl: readonly Acl[], options: VersionOptions = {}): Promise<Stat> {
-    return this.#submit(requests.setAclSpec(this.#place(path), acl, options.version ?? -1), options);
+    return this.#submit(() => requests.setAclSpec(this.#place(path), acl, options.version ?? -1), options);
   }
 
   /** `addAuth('digest', 'user:password')`. A refused credential closes the client with AuthFailedError. */
@@ -241,20 +246,23 @@ export class ZooKeeperClient {
     return { ...place, watch, asks: () => this.#session.watches.needsServer(watch) };
   }
 
-  async #withStatIfPossible<T>(send: (withStat: boolean) => Promise<T>): Promise<T> {
+  #withStatIfPossible<T>(send: (withStat: boolean) => Promise<T>): Promise<T> {
     if (!this.#createsWithStat) return send(false);
-    try {
-      return await send(true);
-    } catch (error) {
+    return send(true).catch(async (error: unknown) => {
       if (!isUnknownRequest(error)) throw error;
       const result = await send(false);
       this.#createsWithStat = false;
       return result;
-    }
+    });
   }
 
-  #submit<T>(spec: CallSpec<T>, limits: CallOptions): Promise<T> {
-    return this.#session.submit(spec, limits);
+  /** Bad arguments reject like all other mistakes. */
+  #submit<T>(describe: () => CallSpec<T>, limits: CallOptions): Promise<T> {
+    try {
+      return this.#session.submit(describe(), limits);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 }
 

@@ -81,7 +81,12 @@ export class Connection {
     this.#writer.beginFrame();
     this.#writer.int(this.#xid);
     this.#writer.int(call.spec.opcode);
-    call.spec.write(this.#writer);
+    try {
+      call.spec.write(this.#writer);
+    } catch (error) {
+      this.#writer.dropFrame();
+      return call.reject(error);
+    }
     const size = this.#writer.endFrame();
     if (size > this.#maxRequestBytes) {
       this.#writer.dropFrame();

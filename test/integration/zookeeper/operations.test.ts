@@ -52,7 +52,10 @@ t.test('operations on a real server', { skip: zookeeperMissing() }, async (t) =>
     await t.rejects(client.delete('/a'), NotEmptyError);
     await t.rejects(client.create('/e/x'), NoChildrenForEphemeralsError);
     await t.rejects(client.create('/a', Buffer.alloc(2_000_000)), TooLargeError);
-    t.throws(() => client.getData('relative'), /must start with/);
+    await t.rejects(client.getData('relative'), { name: 'BadArgumentsError', message: /must start with/ });
+    await t.rejects(client.create('/x', '', { container: true, ephemeral: true }), /neither ephemeral/);
+    await t.rejects(client.multi([{ op: 'create', path: '/x', mode: { ttlMs: -1 } }]), /whole milliseconds/);
+    await t.rejects(client.multi([{ op: 'delete', path: 'x' }]), /must start with/);
     t.equal((await client.getData('/a')).data.length, 0, 'the connection has not suffered');
   });
 

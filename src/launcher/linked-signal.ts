@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /** A signal of one's own that others trigger too. */
 export interface LinkedSignal {
   readonly signal: AbortSignal;
@@ -10,6 +12,8 @@ export interface LinkedSignal {
 export function linkSignal(sources: readonly AbortSignal[]): LinkedSignal {
   const controller = new AbortController();
   const onAbort = (event: Event) => controller.abort((event.target as AbortSignal).reason);
+  // One signal ends any number of launches; Node.js would take more than ten for a leak.
+  setMaxListeners(0, ...sources);
   for (const source of sources) {
     if (source.aborted) controller.abort(source.reason);
     else source.addEventListener('abort', onAbort, { once: true });

@@ -225,8 +225,10 @@ export class Locks {
     db.resetReadTxn();
     const queue = readQueue(db.get(lockKey(path)));
     for (const claim of [...claims]) {
-      if (claim.over) continue;
-      if (!queue.includes(claim.contender)) this.#vanish(claim, this.#whyVanished(path));
+      if (claim.over) {
+        // Its record was removed; a claim that waits for its release to be written is still in the queue.
+        if (!queue.includes(claim.contender)) this.#forget(claim);
+      } else if (!queue.includes(claim.contender)) this.#vanish(claim, this.#whyVanished(path));
       else if (queue[0] === claim.contender) claim.onFirst?.();
     }
   }

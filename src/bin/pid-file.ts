@@ -18,8 +18,13 @@ export function writePidFile(path: string): void {
   }
 }
 
+/** Leaves the file of another process alone. */
 export function removePidFile(path: string): void {
-  rmSync(path, { force: true });
+  try {
+    if (Number(readFileSync(path, 'utf8')) === process.pid) rmSync(path, { force: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
 }
 
 function isAlive(pid: number): boolean {

@@ -14,7 +14,7 @@ export interface Peer {
   close(): Promise<void>;
 }
 
-type Callback = (error: unknown) => void;
+type Callback = (error: Error | null) => void;
 
 /** As much of `node-zookeeper-client` as is used here. */
 interface PlainClient {
@@ -100,6 +100,8 @@ async function install(directory: string, name: string): Promise<NodeJS.Require>
   const manifest = join(directory, 'package.json');
   await writeFile(manifest, '{ "private": true }');
   const flags = ['--no-audit', '--no-fund', '--loglevel=error'];
-  await promisify(execFile)('npm', ['install', ...flags, name], { cwd: directory, timeout: 300_000 });
+  // What npm passes to its own scripts, such as this program, is meant for this repository.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('npm_')));
+  await promisify(execFile)('npm', ['install', ...flags, name], { cwd: directory, env, timeout: 300_000 });
   return createRequire(manifest);
 }

@@ -1,4 +1,4 @@
-import { ErrorCode, NodeExistsError, ZooKeeperError } from './errors.ts';
+import { ErrorCode, NodeExistsError, reasonOf, ZooKeeperError } from './errors.ts';
 import { loadTls } from './net/tls.ts';
 import { type ClientOptions, resolveOptions } from './options.ts';
 import { addChroot, checkPath, prefixesOf, stripChroot } from './paths.ts';
@@ -258,11 +258,13 @@ export class ZooKeeperClient {
 
   /** Bad arguments reject like all other mistakes. */
   #submit<T>(describe: () => CallSpec<T>, limits: CallOptions): Promise<T> {
+    let spec: CallSpec<T>;
     try {
-      return this.#session.submit(describe(), limits);
+      spec = describe();
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(error instanceof Error ? error : new Error(reasonOf(error)));
     }
+    return this.#session.submit(spec, limits);
   }
 }
 

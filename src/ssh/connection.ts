@@ -35,7 +35,7 @@ export async function connectSsh(
   const keys = readPrivateKeys(host, target.keyFiles);
   const client = new ssh2.Client();
   let refused: unknown;
-  let lastError = 'the connection was closed';
+  let lastError = `${host}:${port} closed the connection`;
 
   const ended = new Promise<string>((resolve) => client.once('close', () => resolve(lastError)));
   const ready = new Promise<void>((resolve, reject) => {
@@ -44,7 +44,7 @@ export async function connectSsh(
       lastError = refused instanceof Error ? refused.message : explain(error, target, keys);
       reject(new HostError(host, lastError, { cause: refused ?? error }));
     });
-    void ended.then(() => reject(new HostError(host, `${host}:${port} closed the connection`)));
+    void ended.then(() => reject(new HostError(host, lastError)));
     signal.addEventListener('abort', () => (client.destroy(), reject(signal.reason as Error)), {
       once: true,
     });

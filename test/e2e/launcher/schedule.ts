@@ -144,7 +144,7 @@ async function useNodes(
   }
   for (const nodeId of value.nodes) owners.delete(nodeId);
   if (dies) await store.close();
-  else await Promise.all(held.map((node) => node?.release()));
+  else await Promise.all(held.flatMap((node) => node?.release() ?? []));
   return !dies;
 }
 

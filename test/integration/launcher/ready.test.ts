@@ -100,7 +100,8 @@ t.test('two launchers on one state do not both fill the gap', async (t) => {
     await (await test.use((await test.fulfilled(['small'])).id)).finish();
     await test.wait(() => free(test).length >= 3 && test.requests.entries.size === 0);
   }
-  t.equal(test.nodes.entries.size, 3);
+  await test.wait(() => test.nodes.entries.size === 3, 'three nodes, the used ones being gone');
+  t.equal(free(test).length, 3);
   await other.stop();
 });
 

@@ -44,7 +44,8 @@ export function openRuncProvider(config: ProviderConfig, deps: DriverDeps, setti
   for (const pool of config.pools.values()) {
     const labels = [...pool.labels.values()].map((label) => readLabelOptions(pool, label));
     const options = { provider, pool: readPoolOptions(pool), labels, paths: settings.paths, settings };
-    hypervisors.set(pool.name, new Hypervisor(options, deps));
+    const log = deps.log.named(pool.name);
+    hypervisors.set(pool.name, new Hypervisor(options, { ...deps, log }));
   }
 
   async function launch(spec: LaunchSpec, { signal, log, onExternalId }: LaunchContext): Promise<Instance> {

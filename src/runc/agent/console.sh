@@ -29,6 +29,6 @@ np_find_console() {
 np_end_console() {
 	np_find_console || return 0
 	kill "$pid"
-	np_await_end 300 || kill -9 "$pid"
+	np_await_end 3000 || kill -9 "$pid"
 	rm -f "$base/.console.pid"
 }

@@ -113,7 +113,8 @@ np_start() {
 		>"$directory/sshd.log" 2>&1 </dev/null || np_give_up 16 "runc run failed: $(tail -n 5 "$directory/sshd.log")"
 	read -r pid rest <"$directory/pid"
 	np_read_start "$pid" && np_put init "$pid $start"
-	left=$((start_seconds * 100))
+	left=$((start_seconds * 1000))
+	pause=5
 	while :; do
 		np_read_log
 		case $listening:$taken in
@@ -123,8 +124,7 @@ np_start() {
 		np_is_running || np_give_up 17 "sshd ended at once: $(tail -n 5 "$directory/sshd.log")"
 		[ "$left" -gt 0 ] ||
 			np_give_up 17 "sshd does not listen after $start_seconds s: $(tail -n 5 "$directory/sshd.log")"
-		left=$((left - 1))
-		sleep 0.01
+		np_pause
 	done
 }
 

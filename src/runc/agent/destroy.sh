@@ -35,7 +35,7 @@ np_end_creator() {
 	[ -s "$base/.creating/$id" ] && read -r pid start <"$base/.creating/$id" || return 0
 	if np_is_running; then
 		kill "$pid" 2>/dev/null
-		np_await_end 1000 || kill -9 "$pid"
+		np_await_end 10000 || kill -9 "$pid"
 	fi
 	rm -f "$base/.creating/$id"
 }
@@ -54,7 +54,7 @@ np_stop() {
 	if [ -s "$directory/init" ]; then read -r pid start <"$directory/init"; fi
 	if [ -n "$pid" ] && np_is_running; then
 		kill -9 "$pid" 2>/dev/null
-		np_await_end 1000 || return 1
+		np_await_end 10000 || return 1
 	fi
 	rm -f "$directory/init"
 	[ -d "$run/$id" ] || return 0

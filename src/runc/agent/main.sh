@@ -112,12 +112,21 @@ np_is_running() {
 	[ -n "$pid" ] && np_read_start "$pid" && [ "$start" = "$expected" ]
 }
 
-# Waits until the process of $pid and $start has ended, at most $1 hundredths of a second.
+# Waits until the process of $pid and $start has ended, at most $1 milliseconds.
 np_await_end() {
 	left=$1
+	pause=5
 	while np_is_running; do
 		[ "$left" -gt 0 ] || return 1
-		left=$((left - 1))
-		sleep 0.01
+		np_pause
 	done
+}
+
+# Sleeps $pause milliseconds of the $left ones, the next time half as long again: each sleep is a process, and many
+# containers that start at once on a busy machine would spend more on looking than on starting.
+np_pause() {
+	fraction=$((1000 + pause))
+	sleep "0.${fraction#1}"
+	left=$((left - pause))
+	[ "$pause" -ge 200 ] || pause=$((pause * 3 / 2))
 }

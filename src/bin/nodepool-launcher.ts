@@ -65,15 +65,30 @@ const options = absolute(program.opts<Options>());
 if (options.foreground || options.debug || process.env['NODEPOOL_DETACHED']) await run();
 else detach();
 
-/** Starts the same program again, without a terminal, and ends. */
+/** Starts the same program again, without a terminal, and ends as soon as that one serves, or has failed. */
 function detach(): void {
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     detached: true,
-    stdio: 'ignore',
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     cwd: '/',
     env: { ...process.env, NODEPOOL_DETACHED: '1' },
   });
-  child.unref();
+  child.once('message', () => {
+    child.disconnect();
+    child.unref();
+  });
+  child.once('exit', (code) => {
+    process.stderr.write(
+      `nodepool-launcher: it did not start; ${options.logFile === 'none' ? 'run it with -f to see why' : `see ${options.logFile}`}\n`,
+    );
+    process.exitCode = code ?? 1;
+  });
+}
+
+/** Tells the process that waits in `detach` that this one serves. */
+function announceStart(): void {
+  process.send?.('started');
+  if (process.connected) process.disconnect();
 }
 
 async function run(): Promise<void> {
@@ -122,6 +137,7 @@ async function serve(log: Logger): Promise<void> {
     clock: systemClock,
     version: readVersion(),
   });
+  announceStart();
   process.on('SIGUSR2', () => log.named('stack_dump').info('state of the process', dump()));
   await watchConfig<LoadedConfig>({
     load,

@@ -91,7 +91,10 @@ export async function startLauncher(options: LauncherOptions): Promise<Launcher>
   const registry = createRegistry(store, { log: log.named('ComponentRegistry'), version: options.version });
   const status = createStatusWriter(context, () => pools.all());
   const pools = createPools(context, { providers, reaper, registry, status });
-  const minReady = createMinReady(context, { ownPools: () => pools.launcherIds() });
+  const minReady = createMinReady(context, {
+    ownPools: () => pools.launcherIds(),
+    hasRoom: (label) => pools.canMake(label),
+  });
 
   const apply = () => {
     const changed = providers.apply(config);

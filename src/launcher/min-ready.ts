@@ -20,7 +20,10 @@ export interface MinReady {
   stop(): void;
 }
 
-export function createMinReady(context: Context, deps: { ownPools: () => ReadonlySet<string> }): MinReady {
+export function createMinReady(
+  context: Context,
+  deps: { ownPools: () => ReadonlySet<string>; hasRoom: (label: string) => boolean },
+): MinReady {
   const { store, world, clock } = context;
   const log = context.log.named('MinReady');
   const backoff = new Map<string, { delayMs: number; untilMs: number }>();
@@ -36,6 +39,7 @@ export function createMinReady(context: Context, deps: { ownPools: () => Readonl
     if (stopped) return;
     for (const { name, minReady } of context.config().labels.values()) {
       if (minReady <= 0 || isBackingOff(name) || !isResponsible(name)) continue;
+      if (!deps.hasRoom(name)) continue;
       const coming = (open.get(name)?.size ?? 0) + (creating.get(name) ?? 0);
       for (let missing = minReady - world.countReady(name) - coming; missing > 0; missing -= 1)
         void ask(name);

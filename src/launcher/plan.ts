@@ -151,12 +151,15 @@ export function findShortage(
   need: Resources,
 ): string | undefined {
   const inPool = findExceeded(pool.config.limits, pool.poolUse, need);
-  if (inPool) return `at quota: ${inPool.used} of ${inPool.limit} ${inPool.resource} in use`;
+  if (inPool) return `at quota: ${describe(inPool)}`;
   if (pool.config.ignoreProviderQuota) return undefined;
   const inProvider = findExceeded(pool.providerLimits ?? NO_RESOURCES, pool.providerUse, need);
-  return (
-    inProvider && `provider at quota: ${inProvider.used} of ${inProvider.limit} ${inProvider.resource} in use`
-  );
+  return inProvider && `provider at quota: ${describe(inProvider)}`;
+}
+
+/** `10 of 10 instances in use`, and where some is left: `1 of 2 instances in use, 2 needed`. */
+function describe({ resource, limit, used, need }: NonNullable<ReturnType<typeof findExceeded>>): string {
+  return `${used} of ${limit} ${resource} in use${used < limit ? `, ${need} needed` : ''}`;
 }
 
 /** One launch too many at the same time; a request larger than the limit goes when nothing else runs. */

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Config, PoolConfig } from '../config/config.ts';
+import { reasonOf } from '../errors.ts';
 import { drainId } from '../model/drain.ts';
 import type { Node } from '../model/node.ts';
 import type { Context } from './context.ts';
 import { evictReady } from './evict.ts';
 import { makeLauncherId } from './launch-node.ts';
-import type { Pool } from './pool.ts';
+import { shortageOf, type Pool } from './pool.ts';
 import { createPoolWorker, type PoolWorker } from './pool-worker.ts';
 import type { ProviderRuntime } from './provider-runtime.ts';
 import type { Providers } from './providers.ts';
@@ -17,6 +18,8 @@ import type { StatusWriter } from './status.ts';
 export interface Pools {
   all(): Iterable<Pool>;
   launcherIds(): ReadonlySet<string>;
+  /** Is there room for a spare node of the label, here or with another launcher? */
+  canMake(label: string): boolean;
   /** Starts the pools of providers that changed, ends those of earlier ones. */
   apply(config: Config, changed: ReadonlySet<string>): void;
   wakeAll(): void;
@@ -106,7 +109,7 @@ export function createPools(
       providerName: config.provider,
       supportedLabels: [...config.labels.keys()].sort(),
       priority: config.priority,
-      paused: pool.blocked !== undefined || pool.draining || sick,
+      paused: pool.blocked !== undefined || pool.draining || sick || isUnknown(pool),
     });
     status.changed();
   };
@@ -126,11 +129,33 @@ export function createPools(
       else if (workers.get(keyOf(provider, pool))?.pool.draining) dropIdle(id, 'the pool is being drained');
     }
   };
-  const dropIdle = (nodeId: string, reason: string) => void reaper.markDeleting(nodeId, reason, isIdle);
+  const dropIdle = (nodeId: string, reason: string) => {
+    reaper.markDeleting(nodeId, reason, isIdle).catch((error: unknown) => {
+      log.warning('cannot delete an idle node', { nodeId, error: reasonOf(error) });
+    });
+  };
+
+  /** Could this pool make a node of the label now? */
+  const canMake = (pool: Pool, label: string): boolean => {
+    const found = pool.config.labels.get(label);
+    if (!found || pool.draining || pool.blocked !== undefined) return false;
+    if (pool.runtime.provider.unready(pool.config, found)) return false;
+    return shortageOf(pool, label, world, context.promises) === undefined;
+  };
 
   return {
     *all() {
       for (const worker of workers.values()) yield worker.pool;
+    },
+    canMake(label) {
+      const own = this.launcherIds();
+      const elsewhere = world
+        .registeredPools()
+        .some(
+          ({ launcherId, supportedLabels, paused }) =>
+            !paused && supportedLabels.includes(label) && !own.has(launcherId ?? ''),
+        );
+      return elsewhere || [...this.all()].some((pool) => canMake(pool, label));
     },
     launcherIds: () => new Set([...workers.values()].map((worker) => worker.pool.launcherId)),
     apply(config, changed) {
@@ -188,6 +213,13 @@ export function createPools(
 
 function isIdle(node: Node): boolean {
   return node.state === 'ready' && node.allocatedTo === null;
+}
+
+/** Until the provider has told its quota, the pool takes nothing; others need not hold back for it. */
+function isUnknown({ config, runtime }: Pool): boolean {
+  return (
+    !config.ignoreProviderQuota && runtime.provider.launch !== undefined && runtime.limits() === undefined
+  );
 }
 
 function hasSharedLimit(runtime: ProviderRuntime): boolean {

@@ -67,7 +67,7 @@ t.test('resources count, not only servers', async (t) => {
   await test.fulfilled(['large']);
   const second = await test.request(['large']);
   const note = await test.wait(() => test.decisions.entries.get(second.id)?.value.pools['cloud/main']);
-  t.match(note, { verdict: 'paused', reason: 'provider at quota: 5 of 8 cores in use' });
+  t.match(note, { verdict: 'paused', reason: 'provider at quota: 5 of 8 cores in use, 5 needed' });
   const never = await test.request(['large', 'large']);
   t.equal((await test.outcome(never.id)).value.state, 'failed', 'more than there is in all');
 });

@@ -258,12 +258,12 @@ const table: [title: string, given: Given, expected: object][] = [
   [
     'waits at quota',
     { request: { nodeTypes: ['small', 'small'] }, pool: atQuota },
-    { action: 'wait', reason: 'at quota: 2 of 3 instances in use', need: { instances: 2 } },
+    { action: 'wait', reason: 'at quota: 2 of 3 instances in use, 2 needed', need: { instances: 2 } },
   ],
   [
     'waits at the quota of the provider',
     { pool: { providerLimits: { cores: 4 }, providerUse: { cores: 3 }, cost: () => ({ cores: 2 }) } },
-    wait('provider at quota: 3 of 4 cores in use'),
+    wait('provider at quota: 3 of 4 cores in use, 2 needed'),
   ],
   [
     'declines spare nodes at quota',

@@ -40,9 +40,24 @@ export async function createPodmanContainers(
     const mounts = [
       `type=bind,src=${join(directory, 'ssh')},dst=/etc/ssh,ro`,
       'type=tmpfs,dst=/tmp,notmpcopyup',
+      'type=tmpfs,dst=/run,notmpcopyup',
       'type=tmpfs,dst=/run/sshd,tmpfs-mode=0755,notmpcopyup',
     ];
-    const args = ['--detach', '--name', name, '--network', 'host', '--read-only', '--log-driver', 'none'];
+    const args = [
+      '--detach',
+      '--name',
+      name,
+      '--network',
+      'host',
+      '--read-only',
+      '--read-only-tmpfs=false',
+      '--ulimit',
+      'nofile=1024:1024',
+      '--ulimit',
+      'nproc=4096:4096',
+      '--log-driver',
+      'none',
+    ];
     return {
       async start() {
         await command('podman', [

@@ -8,6 +8,7 @@ import { renderBundleAroundPort, type HypervisorPaths, type RootfsFacts } from '
 import { connectAgent, type AgentLink, type ConnectionSettings } from './connect.ts';
 import type { HostKey } from './host-key.ts';
 import { Link } from './link.ts';
+import { annotationsOf, type Mark } from './mark.ts';
 import type { LabelOptions, PoolOptions, ProviderOptions } from './options.ts';
 import { createPortHints, type PortHints } from './port-hints.ts';
 import { probeLabel } from './probe.ts';
@@ -20,15 +21,6 @@ export interface HypervisorOptions {
   labels: readonly LabelOptions[];
   paths: HypervisorPaths;
   settings: ConnectionSettings;
-}
-
-/** Identity of a container, kept with it on the hypervisor. */
-export interface Mark {
-  provider: string;
-  pool: string;
-  nodeId: string;
-  requestId: string;
-  label: string;
 }
 
 export interface CreateSpec {
@@ -263,15 +255,4 @@ export class Hypervisor {
     }
     this.#changed();
   }
-}
-
-/** As the container's own annotations: `runc list --format json` shows them. */
-export function annotationsOf(mark: Mark): Record<string, string> {
-  return {
-    'org.nodepool.provider': mark.provider,
-    'org.nodepool.pool': mark.pool,
-    'org.nodepool.node': mark.nodeId,
-    'org.nodepool.request': mark.requestId,
-    'org.nodepool.label': mark.label,
-  };
 }

@@ -1,5 +1,5 @@
 /** Reads what the agent's `list` prints. */
-import type { Mark } from './hypervisor.ts';
+import type { Mark } from './mark.ts';
 
 export interface Found {
   id: string;

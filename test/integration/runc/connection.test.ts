@@ -1,6 +1,6 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { until } from '../../support/poll.ts';
 import { freePort, sshdMissing, startSshd, type Sshd } from '../../support/sshd.ts';
 import { makeKey } from '../../support/ssh-keys.ts';
@@ -148,38 +148,3 @@ t.test(
     }
   },
 );
-
-for (const shell of [['dash'], ['bash', '--posix'], ['busybox', 'sh']]) {
-  t.test(`the agent runs in ${shell.join(' ')}`, { skip: skip || shellMissing(shell) }, async (t: Test) => {
-    const world = makeWorld(t);
-    const opened = world.open({
-      settings: { localShell: shell },
-      labels: { debian: {}, overlay: { 'rw-overlay': true } },
-    });
-    t.equal(await opened.connected(), undefined);
-    const instances = await Promise.all([
-      opened.launch('debian'),
-      opened.launch('overlay'),
-      opened.launch('debian'),
-    ]);
-    for (const instance of instances) t.equal((await world.ssh(instance, 'echo ok')).stdout, 'ok\n');
-    t.equal((await opened.provider.list(signal())).length, 3);
-    t.match(
-      await failureOf(opened.launch('none', { label: { name: 'none', options: { path: '/none' } } })),
-      /does not exist/,
-    );
-    await Promise.all(instances.map(({ externalId }) => opened.provider.destroy(externalId, signal())));
-    t.strictSame(world.leftovers(), []);
-  });
-}
-
-function shellMissing([program = '']: string[]): string | false {
-  const found = process.env['PATH']?.split(':').some((place) => {
-    try {
-      return statSync(join(place, program)).isFile();
-    } catch {
-      return false;
-    }
-  });
-  return found ? false : `needs ${program}`;
-}

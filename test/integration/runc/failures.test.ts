@@ -181,6 +181,15 @@ t.test('an unreachable hypervisor is reported, and the other pools are served', 
   );
 });
 
+t.test('a container whose port cannot be reached is a failed launch, and removed', { skip }, async (t) => {
+  const world = makeWorld(t);
+  // An address for documentation (RFC 5737), as behind a firewall that drops everything.
+  const opened = world.open({ pool: { address: '203.0.113.1' }, bootTimeoutMs: 500 });
+  await opened.connected();
+  await t.rejects(opened.launch(), { name: 'LaunchError', stage: 'keyscan', message: /203\.0\.113\.1:\d+/ });
+  t.strictSame(world.leftovers(), []);
+});
+
 t.test('a container that dies is noticed, whoever killed it, and can be removed', { skip }, async (t) => {
   const world = makeWorld(t);
   const opened = world.open();

@@ -9,6 +9,8 @@ const skip = runcMissing();
 
 /** Each attempt prints one line: its name and what came of it. */
 const ATTEMPTS: Record<string, string> = {
+  'signal a process of the hypervisor': `kill -0 ${process.pid}`,
+  'trace a process of the hypervisor': `ls /proc/${process.pid}`,
   'write /etc': 'echo x >/etc/np-test-escape',
   'write /usr': 'echo x >/usr/np-test-escape',
   'write /root': 'echo x >/root/np-test-escape',

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { annotationsOf } from '../../../src/runc/hypervisor.ts';
+import { annotationsOf } from '../../../src/runc/mark.ts';
 import { readListing } from '../../../src/runc/listing.ts';
 
 const mark = { provider: 'p', pool: 'hv1', nodeId: '1', requestId: '2', label: 'debian' };

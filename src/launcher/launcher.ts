@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { Driver } from '../driver/driver.ts';
@@ -57,6 +58,7 @@ export async function startLauncher(options: LauncherOptions): Promise<Launcher>
   const { store, log, clock, rounds = DEFAULT_ROUNDS } = options;
   const aborter = new AbortController();
   const closer = new AbortController();
+  setMaxListeners(0, aborter.signal, closer.signal); // as many as there is work
   let config = options.config;
 
   const listener = createLateListener();

@@ -36,6 +36,8 @@ CONNECTIONS = 500
 STREAM_SECONDS = 86400
 SEND_SECONDS = 60
 PAUSE_SECONDS = 0.1
+# So often it looks whether there is anything left to serve.
+LOOK_AROUND_SECONDS = 30
 LOG_DIRECTORIES = ("tmp", "console")
 LOG_ID = re.compile(r"[^/\0\n]{1,200}")
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -55,12 +57,17 @@ def main(base, port):
     if go_to_background():
         return 0
     places = threading.BoundedSemaphore(CONNECTIONS)
-    while True:
-        connection, _ = listener.accept()
+    listener.settimeout(LOOK_AROUND_SECONDS)
+    while os.path.isdir(base):
+        try:
+            connection, _ = listener.accept()
+        except socket.timeout:
+            continue
         if not places.acquire(blocking=False):
             connection.close()
             continue
         threading.Thread(target=serve, args=(connection, base, places), daemon=True).start()
+    return 0
 
 
 def listen(port):

@@ -326,6 +326,8 @@ function cgroups(prefix: string): string[] {
 
 /** Whatever a failed test has left. Nothing is removed below a mount. */
 function removeAll(directory: string, prefix: string): void {
+  const console = join(directory, 'runc/.console.pid');
+  if (existsSync(console)) spawnSync('kill', [readFileSync(console, 'utf8').split(' ')[0] ?? '']);
   for (const id of existsSync('/run/runc') ? readdirSync('/run/runc') : []) {
     if (id.startsWith(prefix)) spawnSync('runc', ['delete', '--force', id]);
   }

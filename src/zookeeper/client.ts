@@ -1,4 +1,4 @@
-import { ErrorCode, NodeExistsError, reasonOf, ZooKeeperError } from './errors.ts';
+import { ErrorCode, NodeExistsError, reasonOf, type ServerFailure, ZooKeeperError } from './errors.ts';
 import { loadTls } from './net/tls.ts';
 import { type ClientOptions, resolveOptions } from './options.ts';
 import { addChroot, checkPath, prefixesOf, stripChroot } from './paths.ts';
@@ -89,6 +89,11 @@ export class ZooKeeperClient {
   /** `host:port` of the server now connected to. */
   get server(): string | undefined {
     return this.#session.server;
+  }
+
+  /** Why the servers that are not in use failed when they were tried last: for messages while there is no connection. */
+  get failures(): ServerFailure[] {
+    return this.#session.dialer.failures;
   }
 
   /** False when the server may have ended the session by now, for all this process can know; needs no network. */

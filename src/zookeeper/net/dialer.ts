@@ -35,14 +35,24 @@ export class Dialer {
   #order: Server[];
   #next = 0;
   #pauses = 0;
-  /** Why each server failed when it was tried last. */
-  readonly failures = new Map<string, ServerFailure>();
+  readonly #reasons = new Map<string, string>();
+  #trying: string | undefined;
+  #working: string | undefined;
   /** How many times in a row a server was reached but closed the connection instead of answering. */
   unanswered = 0;
 
   constructor(options: DialerOptions) {
     this.#options = options;
     this.#order = shuffle(options.servers);
+  }
+
+  /** Why each server failed when it was tried last; those that worked are not in it. */
+  get failures(): ServerFailure[] {
+    const names = this.#options.servers.map(formatServer).filter((name) => name !== this.#working);
+    return names.map((server) => {
+      const unknown = server === this.#trying ? 'no answer so far' : 'not tried yet';
+      return { server, reason: this.#reasons.get(server) ?? unknown };
+    });
   }
 
   /** Resolves with the first server that answers; rejects only with the signal's reason. */
@@ -77,6 +87,8 @@ export class Dialer {
     const limit = AbortSignal.timeout(connectTimeoutMs);
     const either = AbortSignal.any([signal, limit]);
     const name = formatServer(server);
+    this.#trying = name;
+    this.#working = undefined;
     let tlsOptions: Awaited<ReturnType<typeof loadTls>> | undefined;
     try {
       tlsOptions = tls && (await loadTls(tls));
@@ -87,13 +99,14 @@ export class Dialer {
       });
       const openedAt = performance.now();
       const { response, splitter } = await shakeHands(socket, { request, maxReplyBytes, signal: either });
-      this.failures.delete(name);
+      this.#reasons.delete(name);
+      this.#working = name;
       this.unanswered = 0;
       return { server: name, socket, splitter, response, openedAt };
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof NoAnswerError) this.unanswered++;
-      this.failures.set(name, { server: name, reason: describeFailure(error, tlsOptions) });
+      this.#reasons.set(name, describeFailure(error, tlsOptions));
       return undefined;
     }
   }

@@ -9,22 +9,6 @@ import { noData, ownCopy, Tree, type TreeChange, type TreeNode } from './tree.ts
 import type { Interest, TreeCacheOptions } from './tree-cache-options.ts';
 import { WalkWindow } from './walk-window.ts';
 
-/** Begins to copy everything from `root` down; resolves when the copy is complete. The root need not exist. */
-export async function openTreeCache(
-  client: ZooKeeperClient,
-  root: string,
-  options: TreeCacheOptions & { signal?: AbortSignal } = {},
-): Promise<TreeCache> {
-  const cache = new TreeCache(client, root, options);
-  try {
-    await cache.open(options.signal);
-    return cache;
-  } catch (error) {
-    await cache.close();
-    throw error;
-  }
-}
-
 /**
  * A copy of a subtree that follows the servers' changes in their order.
  *

@@ -67,10 +67,6 @@ export class Session {
     return this.#identity?.timeoutMs ?? this.#options.sessionTimeoutMs;
   }
 
-  get servers() {
-    return this.#options.servers;
-  }
-
   get server(): string | undefined {
     return this.#connection?.server;
   }

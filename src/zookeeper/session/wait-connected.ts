@@ -1,5 +1,4 @@
 import { closedError, ConnectError } from '../errors.ts';
-import { formatServer } from '../servers.ts';
 import type { CallOptions } from '../types.ts';
 import type { Session } from './session.ts';
 
@@ -29,14 +28,10 @@ export function waitConnected(session: Session, { timeoutMs = 0, signal }: CallO
   });
 }
 
-function timedOut(session: Session, timeoutMs: number): ConnectError {
-  const failures = session.servers.map(
-    (server) =>
-      session.dialer.failures.get(formatServer(server)) ?? {
-        server: formatServer(server),
-        reason: 'not tried yet',
-      },
+function timedOut({ dialer }: Session, timeoutMs: number): ConnectError {
+  const list = dialer.failures.map(({ server, reason }) => `  ${server}: ${reason}`).join('\n');
+  return new ConnectError(
+    `no ZooKeeper server could be used within ${timeoutMs} ms:\n${list}`,
+    dialer.failures,
   );
-  const list = failures.map(({ server, reason }) => `  ${server}: ${reason}`).join('\n');
-  return new ConnectError(`no ZooKeeper server could be used within ${timeoutMs} ms:\n${list}`, failures);
 }

@@ -3,7 +3,7 @@
 import { hostname, userInfo } from 'node:os';
 import { systemClock } from '../clock.ts';
 import { Interrupted } from '../cli/failure.ts';
-import { main } from '../cli/main.ts';
+import { main, type Deps } from '../cli/main.ts';
 import type { Globals } from '../cli/parse.ts';
 import type { Driver } from '../driver/driver.ts';
 import { openSink, simpleSettings } from '../log-sink.ts';
@@ -30,8 +30,16 @@ process.stderr.on('error', () => undefined);
 const { env } = process;
 let drivers: Driver[] | undefined;
 
-const exitCode = await main(process.argv.slice(2), {
-  io: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env },
+const deps: Deps = {
+  io: {
+    // Opened only by what reads it.
+    get stdin() {
+      return process.stdin;
+    },
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env,
+  },
   version: readVersion(),
   clock: systemClock,
   who: `${env['SUDO_USER'] ?? userName()}@${hostname()}`,
@@ -49,8 +57,8 @@ const exitCode = await main(process.argv.slice(2), {
     return loadConfig({ path: file, securePath: secure, drivers, env });
   },
   drivers: createDriversOnce,
-});
-process.exit(exitCode);
+};
+void main(process.argv.slice(2), deps).then((exitCode) => process.exit(exitCode));
 
 async function createDriversOnce() {
   const { createDrivers } = await import('./drivers.ts');

@@ -35,7 +35,7 @@ export async function openEmbeddedStore({
   logSlots = LOG_SLOTS,
 }: EmbeddedOptions): Promise<Store> {
   const files = prepareFiles(dir);
-  const { db, close: closeDatabase } = await openDatabase(files);
+  const { db, close: closeDatabase } = openDatabase(files);
 
   const session = new OwnSession({ files, log, clock });
   const feed: Feed = new Feed({ db, files, log, logSlots, onNews });

@@ -1,6 +1,6 @@
 /** Plays the part of Zuul on the embedded store: asks, locks, uses, gives back. */
 import type { Node } from '../src/model/node.ts';
-import { makeRequest } from '../src/model/request.ts';
+import { makeRequest, type NodeRequest } from '../src/model/request.ts';
 import { silentLogger } from '../src/log.ts';
 import { openEmbeddedStore } from '../src/store/embedded.ts';
 import type { Entry, Held, Store, View } from '../src/store/store.ts';
@@ -29,6 +29,7 @@ export interface InUse {
 }
 
 const LOCK_MS = 10_000;
+const PATIENCE_MS = 120_000;
 
 export async function openRequestor(stateDir: string): Promise<Requestor> {
   const store = await openEmbeddedStore({ dir: stateDir, log: silentLogger });
@@ -41,7 +42,7 @@ export async function openRequestor(stateDir: string): Promise<Requestor> {
     going.get(id)?.();
     going.delete(id);
   });
-  await store.requests.watch(({ id, entry }) => {
+  const look = (id: string, entry: Entry<NodeRequest> | undefined) => {
     const waiter = waiting.get(id);
     if (!waiter || !entry) return;
     const { state, nodes } = entry.value;
@@ -49,7 +50,19 @@ export async function openRequestor(stateDir: string): Promise<Requestor> {
     else if (state === 'failed') waiter.reject(new Error(`request ${id} failed; see the launcher's log`));
     else return;
     waiting.delete(id);
-  });
+  };
+  const requests = await store.requests.watch(({ id, entry }) => look(id, entry));
+  const outcome = (id: string) =>
+    new Promise<string>((resolve, reject) => {
+      const late = () =>
+        reject(new Error(`request ${id} is still ${requests.entries.get(id)?.value.state ?? 'gone'}`));
+      const timer = setTimeout(late, PATIENCE_MS);
+      waiting.set(id, {
+        resolve: (nodeId) => (clearTimeout(timer), resolve(nodeId)),
+        reject: (error) => (clearTimeout(timer), reject(error)),
+      });
+      look(id, requests.entries.get(id)); // it may be fulfilled before we hear that it was made
+    });
 
   return {
     store,
@@ -63,13 +76,19 @@ export async function openRequestor(stateDir: string): Promise<Requestor> {
         requestor: 'bench',
       });
       const { id } = await store.requests.create(request, { prefix: '200-' });
-      const nodeId = await new Promise<string>((resolve, reject) => waiting.set(id, { resolve, reject }));
+      const nodeId = await outcome(id);
       const node = nodes.entries.get(nodeId);
       if (!node) throw new Error(`request ${id} got node ${nodeId}, which does not exist`);
       return { requestId: id, node, use: () => use(store, id, nodeId) };
     },
     whenGone: (nodeId) =>
-      nodes.entries.has(nodeId) ? new Promise((resolve) => going.set(nodeId, resolve)) : Promise.resolve(),
+      new Promise((resolve, reject) => {
+        const late = () =>
+          reject(new Error(`node ${nodeId} is still ${nodes.entries.get(nodeId)?.value.state ?? 'gone'}`));
+        const timer = setTimeout(late, PATIENCE_MS);
+        going.set(nodeId, () => (clearTimeout(timer), resolve()));
+        if (!nodes.entries.has(nodeId)) going.get(nodeId)?.();
+      }),
     close,
   };
 }

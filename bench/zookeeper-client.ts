@@ -7,7 +7,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startZooKeeper, zookeeperMissing } from '../test/support/zookeeper.ts';
-import { interleave, median } from './measure.ts';
+import { median } from './measure.ts';
 import { describeMachine } from './report.ts';
 import { openNative, openOurs, openPlain, type Peer } from './zookeeper-peers.ts';
 
@@ -44,7 +44,7 @@ async function run(servers: string): Promise<void> {
   const [ours] = peers as [Peer];
   await ours.create('/bench', data);
   const samples = new Map(peers.map(({ name }) => [name, { get: [] as Sample[], create: [] as Sample[] }]));
-  const variants = peers.map((peer) => async (round: number) => {
+  const variant = async (peer: Peer, round: number) => {
     const get = await measure(reads, () => peer.get('/bench'));
     const create = await measure(creates, (index) => peer.create(`/bench/n${index}`, data));
     await measure(creates, (index) => peer.remove(`/bench/n${index}`));
@@ -52,8 +52,12 @@ async function run(servers: string): Promise<void> {
     if (round === 0) return;
     samples.get(peer.name)?.get.push(get);
     samples.get(peer.name)?.create.push(create);
-  });
-  await interleave(rounds + 1, variants);
+  };
+  // Somebody else begins each time, since what one leaves behind (garbage of the server) meets the next.
+  for (let round = 0; round <= rounds; round++) {
+    for (let turn = 0; turn < peers.length; turn++)
+      await variant(peers[(round + turn) % peers.length] as Peer, round);
+  }
   report(samples);
   await Promise.all(peers.map((peer) => peer.close()));
 }

@@ -55,7 +55,7 @@ export async function openRequestor(stateDir: string): Promise<Requestor> {
   const outcome = (id: string) =>
     new Promise<string>((resolve, reject) => {
       const late = () =>
-        reject(new Error(`request ${id} is still ${requests.entries.get(id)?.value.state ?? 'gone'}`));
+        reject(new Error(`request ${id} is still ${String(requests.entries.get(id)?.value.state)}`));
       const timer = setTimeout(late, PATIENCE_MS);
       waiting.set(id, {
         resolve: (nodeId) => (clearTimeout(timer), resolve(nodeId)),
@@ -84,7 +84,7 @@ export async function openRequestor(stateDir: string): Promise<Requestor> {
     whenGone: (nodeId) =>
       new Promise((resolve, reject) => {
         const late = () =>
-          reject(new Error(`node ${nodeId} is still ${nodes.entries.get(nodeId)?.value.state ?? 'gone'}`));
+          reject(new Error(`node ${nodeId} is still ${String(nodes.entries.get(nodeId)?.value.state)}`));
         const timer = setTimeout(late, PATIENCE_MS);
         going.set(nodeId, () => (clearTimeout(timer), resolve()));
         if (!nodes.entries.has(nodeId)) going.get(nodeId)?.();

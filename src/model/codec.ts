@@ -67,7 +67,7 @@ export function makeCodec<T extends WithUnknown>(fields: Fields<T>): Codec<T> {
 
 /** Makes records with every field at its default. */
 export function makeBlank<T extends WithUnknown>(fields: Fields<T>): () => T {
-  const rows = Object.entries(fields) as [string, Field<unknown>][];
+  const rows = Object.entries<Field<unknown>>(fields);
   const template = makeShape(rows.map(([name]) => name));
   for (const [name, field] of rows) template[name] = absentValue(field);
   const fresh = rows.filter(([, field]) => typeof field.absent === 'function');

@@ -34,6 +34,8 @@ export class Link<T extends Linked> {
   readonly #closed = new AbortController();
   /** Settles when the first or the next attempt is decided. */
   #attempt: Promise<void>;
+  /** A connection was lost and the first attempt at another one is not decided yet. */
+  #lost = false;
 
   constructor(options: LinkOptions<T>) {
     this.#options = options;
@@ -41,9 +43,12 @@ export class Link<T extends Linked> {
     void this.#keep();
   }
 
-  /** The connection; waits for an attempt that is under way. Throws HostError when there is none. */
+  /**
+   * The connection; waits for an attempt that is under way, and where one was just lost, for the first attempt at
+   * another: a launch tried again at once would only meet the same loss. Throws HostError when there is none.
+   */
   async get(signal: AbortSignal): Promise<T> {
-    if (this.state.is === 'connecting') await raceSignal(this.#attempt, signal);
+    if (this.state.is === 'connecting' || this.#lost) await raceSignal(this.#attempt, signal);
     if (this.state.is === 'up') return this.state.linked;
     const { host } = this.#options;
     throw new HostError(host, this.state.is === 'down' ? this.state.reason : `${host} is not connected`);
@@ -58,7 +63,6 @@ export class Link<T extends Linked> {
   }
 
   async #keep(): Promise<void> {
-    const { clock } = this.#options;
     const { signal } = this.#closed;
     let pauseMs = FIRST_PAUSE_MS;
     while (!signal.aborted) {
@@ -67,13 +71,22 @@ export class Link<T extends Linked> {
         pauseMs = FIRST_PAUSE_MS;
         const reason = await this.state.linked.ended;
         if (signal.aborted) return;
+        this.#lost = true;
+        this.#attempt = this.#connectAfter(pauseMs);
         this.#setDown(reason);
+      } else {
+        this.#attempt = this.#connectAfter(pauseMs);
       }
-      // Not all launchers at once, when a hypervisor comes back.
-      await clock.sleep(pauseMs * (0.5 + Math.random() / 2), signal).catch(() => undefined);
       pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2);
-      if (!signal.aborted) this.#attempt = this.#connectOnce();
     }
+  }
+
+  async #connectAfter(pauseMs: number): Promise<void> {
+    const { signal } = this.#closed;
+    // Not all launchers at once, when a hypervisor comes back.
+    await this.#options.clock.sleep(pauseMs * (0.5 + Math.random() / 2), signal).catch(() => undefined);
+    if (!signal.aborted) await this.#connectOnce();
+    this.#lost = false;
   }
 
   async #connectOnce(): Promise<void> {

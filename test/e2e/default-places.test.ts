@@ -1,0 +1,56 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import t, { type Test } from 'tap';
+import { tempDir } from '../support/temp.ts';
+
+const DIST = join(import.meta.dirname, '../../dist/bin');
+const skip = process.getuid?.() === 0 ? false : 'needs root for mounts of its own';
+
+const CONFIG = `
+labels:
+  - name: small
+providers:
+  - name: cloud
+    driver: fake
+    pools:
+      - name: main
+        labels: [{ name: small }]
+`;
+
+/** Runs a shell script with /etc, /var/log and /var/lib of its own, which nobody else sees; `$dist` has the programs. */
+function runAside(t: Test, script: string) {
+  const dir = tempDir(t);
+  writeFileSync(join(dir, 'nodepool.yaml'), CONFIG);
+  const aside =
+    'set -e; cp -a /etc "$dir/etc"; mount --bind "$dir/etc" /etc; ' +
+    'mount -t tmpfs tmpfs /var/log; mount -t tmpfs tmpfs /var/lib; rm -rf /etc/nodepool; mkdir /etc/nodepool /var/log/nodepool; ';
+  const env = { dir, dist: `${process.execPath} ${DIST}` };
+  const words = ['--mount', '--pid', '--fork', '--mount-proc', 'sh', '-c', aside + script];
+  return execa('unshare', words, { env, reject: false, all: true, timeout: 60_000 });
+}
+
+t.test('without options, launcher and command use the documented places', { skip }, async (t) => {
+  const { all, exitCode } = await runAside(
+    t,
+    `cp "$dir/nodepool.yaml" /etc/nodepool/
+    $dist/nodepool-launcher.js -f >/dev/null & launcher=$!
+    $dist/nodepool.js request small --wait --timeout 30
+    $dist/nodepool.js list
+    cat /var/log/nodepool/launcher.log; ls -d /var/lib/nodepool/state
+    kill $launcher; wait $launcher`,
+  );
+  t.equal(exitCode, 0, all);
+  t.match(all, /\| small .*\| ready /);
+  t.match(all, /launcher started/, '/var/log/nodepool/launcher.log grows');
+  t.match(all, /request fulfilled/);
+  t.match(all, /^\/var\/lib\/nodepool\/state$/m);
+});
+
+t.test('without /etc/nodepool/nodepool.yaml, both say that it is not there', { skip }, async (t) => {
+  for (const command of ['nodepool-launcher.js -f', 'nodepool.js config-validate']) {
+    const { all, exitCode } = await runAside(t, `$dist/${command}`);
+    t.equal(exitCode, 1, command);
+    t.match(all, '/etc/nodepool/nodepool.yaml');
+  }
+});

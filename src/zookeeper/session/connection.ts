@@ -22,6 +22,9 @@ type ControlReply = (code: number) => void;
 
 const maxXid = 0x7fff_ffff;
 
+/** What has been collected leaves at the end of the tick, or when it is this much. */
+const flushBytes = 4096;
+
 /**
  * One established connection of a session. Requests are numbered, collected during a tick and written at once; answers
  * come in the same order.
@@ -132,6 +135,8 @@ export class Connection {
   }
 
   #scheduleFlush(): void {
+    // Much at once leaves in parts, so that the server has work while the rest is being written.
+    if (this.#writer.length >= flushBytes) this.#write();
     if (this.#flushing) return;
     this.#flushing = true;
     // After all promise callbacks of this turn, so that what they send leaves together.
@@ -140,9 +145,12 @@ export class Connection {
 
   readonly #flush = () => {
     this.#flushing = false;
-    if (this.#closed) return;
-    this.#socket.write(this.#writer.take());
+    this.#write();
   };
+
+  #write(): void {
+    if (!this.#closed && this.#writer.length > 0) this.#socket.write(this.#writer.take());
+  }
 
   #onData(chunk: Buffer): void {
     if (this.#closed) return;

@@ -54,3 +54,24 @@ t.test('without /etc/nodepool/nodepool.yaml, both say that it is not there', { s
     t.match(all, '/etc/nodepool/nodepool.yaml');
   }
 });
+
+t.test(
+  'the user that owns the state needs no root to list nodes, and nobody else can',
+  { skip },
+  async (t) => {
+    const { all, exitCode } = await runAside(
+      t,
+      `cp "$dir/nodepool.yaml" /etc/nodepool/; chmod 755 "$dir" /var/lib
+    as() { user=$1; shift; env -u NODE_OPTIONS setpriv --reuid=$user --regid=$user --clear-groups "$@"; }
+    mkdir -p /var/lib/nodepool; chown 4242:4242 /var/lib/nodepool
+    as 4242 $dist/nodepool.js list && echo the owner may
+    $dist/nodepool.js list && echo root may
+    as 4242 $dist/nodepool.js list && echo the owner still may
+    as 4343 $dist/nodepool.js list || echo others may not`,
+    );
+    t.equal(exitCode, 0, all);
+    for (const wanted of ['the owner may', 'root may', 'the owner still may', 'others may not'])
+      t.match(all, wanted);
+    t.notMatch(all, /\n\s+at /, 'no stack trace');
+  },
+);

@@ -22,7 +22,10 @@ t.test(
     const hypervisors = await makeHypervisors(t, programs, '10.77.21');
     const { first, second, both } = hypervisors;
     programs.configure(configuration(hypervisors));
-    t.equal((await programs.nodepool('config-validate')).exitCode, 0);
+    for (const spelling of ['runc', 'runC']) {
+      programs.configure(configuration(hypervisors).replace('runC', spelling));
+      t.equal((await programs.nodepool('config-validate')).exitCode, 0, `driver: ${spelling}`);
+    }
     let launcher = await programs.startLauncher();
 
     await t.test('a label without min-ready gives no node until one is requested', async (t) => {

@@ -5,7 +5,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-# group, command that proves it, then the package for apt, dnf, zypper and apk
+# group, command that proves it, then the package for apt, dnf, zypper and apk (- where there is none: its tests are
+# then skipped)
 packages() {
   cat <<'END'
 run  runc           runc              runc              runc              runc
@@ -21,6 +22,9 @@ test pgrep          procps            procps-ng         procps            procps
 test rsync          rsync             rsync             rsync             rsync
 test sudo           sudo              sudo              sudo              sudo
 test python3        python3           python3           python3           python3
+test openssl        openssl           openssl           openssl           openssl
+test busybox        busybox           busybox           busybox           busybox
+test /usr/share/zookeeper/bin/zkServer.sh zookeeper -   -                 -
 END
 }
 
@@ -56,7 +60,8 @@ install_system_packages() {
 missing_packages() {
   packages | while read -r group command apt dnf zypper apk; do
     case " $* " in *" $group "*) ;; *) continue ;; esac
-    command -v "$command" >/dev/null || eval "echo \$${column:-apt}"
+    eval "package=\$${column:-apt}"
+    [ "$package" = - ] || command -v "$command" >/dev/null || echo "$package"
   done | sort -u | tr '\n' ' '
 }
 

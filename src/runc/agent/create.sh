@@ -37,12 +37,12 @@ np_register_creator() {
 
 np_write_bundle() {
 	np_put nodepool.json "$mark"
-	mkdir "$directory/homedir" "$directory/homedir/.ssh" "$directory/homedir/src" "$directory/ssh" \
-		"$directory/root" "$directory/tmp" "$directory/vartmp" "$directory/console" || np_give_up 14 "cannot make the bundle"
-	np_copy "$keys" homedir/.ssh/authorized_keys
+	mkdir "$directory/homedir" "$directory/homedir/src" "$directory/ssh" "$directory/rootfs" "$directory/layer" &&
+		mkdir -m 0700 "$directory/homedir/.ssh" "$directory/root" &&
+		mkdir -m 1777 "$directory/tmp" "$directory/vartmp" "$directory/console" || np_give_up 14 "cannot make the bundle"
+	np_read_text "$keys" || np_give_up 14 "cannot read $keys"
+	np_put homedir/.ssh/authorized_keys "$content"
 	chown -R "$uid:$gid" "$directory/homedir" || np_give_up 14 "cannot give the home directory to $user"
-	chmod 0700 "$directory/homedir/.ssh" "$directory/root"
-	chmod 1777 "$directory/tmp" "$directory/vartmp" "$directory/console"
 	np_put ssh/sshd_config "$sshd_config"
 	np_put ssh/ssh_host_ed25519_key.pub "$host_key_public"
 	if [ -f "$root/etc/ssh/ssh_config" ]; then np_copy "$root/etc/ssh/ssh_config" ssh/ssh_config; fi
@@ -57,6 +57,13 @@ np_put() {
 	printf '%s\n' "$2" >"$directory/$1" || np_give_up 14 "cannot write $directory/$1; is the disk full?"
 }
 
+# content: the text of a small file, read without another process.
+np_read_text() {
+	content=
+	[ -r "$1" ] || return 1
+	while IFS= read -r line || [ -n "$line" ]; do content="$content${content:+$newline}$line"; done <"$1"
+}
+
 np_copy() {
 	cat "$1" >"$directory/$2" || np_give_up 14 "cannot copy $1 to $directory/$2"
 }
@@ -67,7 +74,6 @@ np_copy() {
 # kernel refuses a directory of the hypervisor as upper layer, or a size is given, the layer is in memory.
 np_make_root() {
 	layer=$directory/layer
-	mkdir "$directory/rootfs" "$layer" || np_give_up 14 "cannot make the overlay"
 	size=$overlay_size
 	if [ -z "$size" ]; then
 		np_fill_layer
@@ -92,7 +98,6 @@ np_fill_layer() {
 	gshadow=
 	while IFS=: read -r name rest; do shadow="$shadow${shadow:+$newline}$name:*:::::::"; done <"$source/etc/passwd"
 	while IFS=: read -r name rest; do gshadow="$gshadow${gshadow:+$newline}$name:*::"; done <"$source/etc/group"
-	hosts=$(cat "$root/etc/hosts" 2>/dev/null)
 	etc=layer/upper/etc
 	umask 077
 	np_put $etc/shadow "$shadow"
@@ -100,8 +105,10 @@ np_fill_layer() {
 	for file in shadow- gshadow- security/opasswd; do np_put $etc/$file ''; done
 	umask 022
 	np_put $etc/hostname "$id"
-	np_put $etc/hosts "${hosts:-127.0.0.1 localhost}${newline}127.0.1.1 $id"
-	np_put $etc/resolv.conf "$(cat /etc/resolv.conf 2>/dev/null)"
+	np_read_text "$root/etc/hosts" 2>/dev/null
+	np_put $etc/hosts "${content:-127.0.0.1 localhost}${newline}127.0.1.1 $id"
+	np_read_text /etc/resolv.conf 2>/dev/null
+	np_put $etc/resolv.conf "$content"
 }
 
 # Starts the container on the next free port. False when sshd lost the race for it; gives up on anything else.

@@ -63,11 +63,13 @@ export function createFileCloud(directory: string, provider: string): Cloud {
   const read = (names: string[]) => names.flatMap((name) => readInstance(join(directory, name)) ?? []);
   const made = () => readdirSync(directory).filter((name) => name.startsWith(prefix));
 
-  /** Of the others, claims included. Claims are listed first: one that becomes an instance meanwhile is seen twice. */
+  /**
+   * Of the others, claims included. Claims are listed and read before instances are listed: one that becomes an instance
+   * meanwhile is seen twice, never missed.
+   */
   const usedBeside = (externalId: string) => {
-    const others = new Map(
-      read([...liveClaims(directory, prefix), ...made()]).map((other) => [other.externalId, other.cost]),
-    );
+    const claimed = read(liveClaims(directory, prefix));
+    const others = new Map([...claimed, ...read(made())].map((other) => [other.externalId, other.cost]));
     others.delete(externalId);
     return [...others.values()].reduce(addResources, NO_RESOURCES);
   };

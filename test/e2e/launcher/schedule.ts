@@ -1,5 +1,4 @@
 /** Requestors that behave well and badly while launchers are stopped, killed and frozen, and what must hold meanwhile. */
-import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLogger } from '../../../src/log.ts';
 import { makeRequest } from '../../../src/model/request.ts';
@@ -7,6 +6,7 @@ import { openEmbeddedStore } from '../../../src/store/embedded.ts';
 import type { Entry, Store } from '../../../src/store/store.ts';
 import type { NodeRequest } from '../../../src/model/request.ts';
 import { until } from '../../support/poll.ts';
+import { presentAtOnce } from '../../support/present.ts';
 
 export interface World {
   stateDir: string;
@@ -150,7 +150,7 @@ async function useNodes(
 
 /** Counts the instances in the cloud of files; claims on room that is not granted yet begin with a dot. */
 export function countInstances(persistDir: string): number {
-  return readdirSync(persistDir).filter((name) => !name.startsWith('.')).length;
+  return presentAtOnce(persistDir).filter((name) => !name.startsWith('.')).length;
 }
 
 function count({ counts }: World, what: string): void {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { createFileCloud, type FakeInstance } from '../../../src/fake/cloud.ts';
 import { until } from '../../support/poll.ts';
+import { presentAtOnce } from '../../support/present.ts';
 import { tempDir } from '../../support/temp.ts';
 
 const launcher = fileURLToPath(new URL('./launch-for-ever.ts', import.meta.url));
@@ -59,8 +60,8 @@ t.test('several processes together never exceed the quota', async (t) => {
   await Promise.all(children);
   const counts: number[] = [];
   await until(
-    async () => {
-      counts.push((await readdir(directory)).filter((name) => name.startsWith('clouds:')).length);
+    () => {
+      counts.push(presentAtOnce(directory).filter((name) => name.startsWith('clouds:')).length);
       return counts.length === 100;
     },
     { intervalMs: 5 },

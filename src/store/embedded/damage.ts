@@ -12,9 +12,10 @@ export function refuseTruncated(files: Files): void {
   const head = Buffer.alloc(8192 + 200);
   const fd = fs.openSync(files.data, 'r');
   try {
-    const { size } = fs.fstatSync(fd);
-    if (size === 0) return;
     const length = fs.readSync(fd, head, 0, head.length, 0);
+    if (length === 0) return;
+    // The size after the meta page: a commit lets the file grow first, and others commit meanwhile.
+    const { size } = fs.fstatSync(fd);
     const meta = newestMeta(head.subarray(0, length));
     if (meta !== undefined && meta.root < size && meta.end <= size * 2) return;
     const found = meta === undefined ? 'is not a database' : `is cut off at ${size} bytes of ${meta.end}`;

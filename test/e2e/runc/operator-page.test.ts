@@ -154,12 +154,11 @@ t.test(
     await t.test(
       'twenty requests at once are all served, never more than max-servers on a host',
       async (t) => {
-        const ids = await Promise.all(
-          Array.from(
-            { length: 20 },
-            async () => (await programs.nodepool('request', 'new-container')).stdout,
-          ),
+        const requested = await Promise.all(
+          Array.from({ length: 20 }, () => programs.nodepool('request', 'new-container')),
         );
+        for (const { exitCode, stderr } of requested) t.equal(exitCode, 0, String(stderr));
+        const ids = requested.map(({ stdout }) => String(stdout));
         const waiting = new Set(ids);
         let most = 0;
         while (waiting.size > 0) {

@@ -1,4 +1,5 @@
 /** What podman takes for a container of the same kind: sshd over the host's root file system, in the host's network. */
+import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { atEnd } from './clean-up.ts';
@@ -18,6 +19,10 @@ export async function createPodmanContainers(
   mkdirSync(directory);
   writeSshd(account, join(directory, 'ssh'));
   const rootfs = mountHostRootfs(directory);
+  atEnd('storage of podman', () => {
+    // It may keep its storage mounted over itself.
+    spawnSync('umount', ['--lazy', join(directory, 'storage/overlay')], { stdio: 'ignore' });
+  });
   // Away from the images and containers that the machine may have.
   const own = [
     '--root',

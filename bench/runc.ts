@@ -1,5 +1,5 @@
 /** (a) From a request to the first SSH command answered, against bare `runc run` of the same kind of bundle. */
-import { existsSync, rmdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { atEnd } from './clean-up.ts';
 import { missing } from './command.ts';
@@ -233,16 +233,11 @@ async function markUsed(store: Store, nodeId: string): Promise<void> {
   await store.nodes.update(nodeId, (node) => ({ ...node, state: 'used' })).catch(() => undefined);
 }
 
-/** What the agent leaves for the next time, where there was nothing before. */
+/** What the agent leaves for the next time, where there was nothing before and nobody has containers by now. */
 function removeBaseAtEnd(): void {
   if (existsSync(BASE)) return;
   atEnd(BASE, () => {
-    for (const name of ['.ports', '.agents', '.creating', '.']) {
-      try {
-        rmdirSync(join(BASE, name));
-      } catch {
-        return; // somebody else uses it by now
-      }
-    }
+    if (!existsSync(BASE) || readdirSync(BASE).some((name) => !name.startsWith('.'))) return;
+    rmSync(BASE, { recursive: true });
   });
 }

@@ -90,7 +90,10 @@ function sayDeclines(request: Entry<NodeRequest>, answers: readonly PoolAnswer[]
   );
   if (unknown.length > 0) return `no pool has the label ${unknown.join(', ')}`;
   const declined = answers.filter(({ status }) => status === 'declined');
-  if (declined.length === 0) return 'no pool has all of its labels';
+  if (declined.length === 0) {
+    const lacking = answers.every(({ missing }) => missing.length > 0);
+    return lacking ? 'no pool has all of its labels' : 'its launcher has recorded no reason';
+  }
   return declined.map((answer) => `${poolKey(answer)}: ${answer.reason}`).join('; ');
 }
 

@@ -8,6 +8,8 @@ import type { Store } from '../store/store.ts';
 /** Records why requests wait, for `nodepool explain`. Requests that are served at once leave no trace. */
 export interface DecisionLog {
   note(requestId: string, pool: string, verdict: Verdict, reason: string): void;
+  /** Resolves when what was noted about the request is in the store, whether that worked or not. */
+  settle(requestId: string): Promise<void>;
   /** The request is served or gone. */
   forget(requestId: string): void;
   /** Takes over what other processes have left behind: drops it when the request is gone, or later, when it goes. */
@@ -38,17 +40,20 @@ export function createDecisionLog(store: Store, deps: { log: Logger; clock: Cloc
     // Forgotten while it was being written.
     if (!known.has(requestId)) await store.decisions.remove(requestId);
   };
+  const settle = async (requestId: string) => {
+    if (!unwritten.delete(requestId)) return;
+    written.add(requestId);
+    try {
+      await write(requestId);
+    } catch (error) {
+      // Another launcher may have created the record in between; the next decision is written again.
+      if (error instanceof StoreError) known.delete(requestId);
+      deps.log.debug('a decision was not recorded', { requestId, error: reasonOf(error) });
+    }
+  };
   const flush = () => {
     cancelTimer = undefined;
-    for (const requestId of unwritten) {
-      written.add(requestId);
-      write(requestId).catch((error: unknown) => {
-        // Another launcher may have created the record in between; the next decision is written again.
-        if (error instanceof StoreError) known.delete(requestId);
-        deps.log.debug('a decision was not recorded', { requestId, error: reasonOf(error) });
-      });
-    }
-    unwritten.clear();
+    for (const requestId of [...unwritten]) void settle(requestId);
   };
 
   return {
@@ -61,6 +66,7 @@ export function createDecisionLog(store: Store, deps: { log: Logger; clock: Cloc
       unwritten.add(requestId);
       cancelTimer ??= deps.clock.after(DELAY_MS, flush);
     },
+    settle,
     forget(requestId) {
       known.delete(requestId);
       unwritten.delete(requestId);

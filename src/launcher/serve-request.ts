@@ -202,6 +202,8 @@ async function storeDecline(
       labels: value.nodeTypes,
     });
   context.decisions.note(id, pool.key, verdict, reason);
+  // Whoever sees the request fail asks at once why.
+  if (failed && !isMinReady) await context.decisions.settle(id);
   await context.store.requests.update(id, (current) => ({
     ...inRequestState(current, failed ? 'failed' : 'requested', nowS(context.clock)),
     nodes: [],

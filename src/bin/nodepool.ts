@@ -3,7 +3,7 @@
 import { hostname, userInfo } from 'node:os';
 import { systemClock } from '../clock.ts';
 import { Interrupted } from '../cli/failure.ts';
-import { main } from '../cli/main.ts';
+import { main, type Deps } from '../cli/main.ts';
 import type { Globals } from '../cli/parse.ts';
 import type { Driver } from '../driver/driver.ts';
 import { openSink, simpleSettings } from '../log-sink.ts';
@@ -30,7 +30,7 @@ process.stderr.on('error', () => undefined);
 const { env } = process;
 let drivers: Driver[] | undefined;
 
-const exitCode = await main(process.argv.slice(2), {
+const deps: Deps = {
   io: {
     // Opened only by what reads it.
     get stdin() {
@@ -57,8 +57,8 @@ const exitCode = await main(process.argv.slice(2), {
     return loadConfig({ path: file, securePath: secure, drivers, env });
   },
   drivers: createDriversOnce,
-});
-process.exit(exitCode);
+};
+void main(process.argv.slice(2), deps).then((exitCode) => process.exit(exitCode));
 
 async function createDriversOnce() {
   const { createDrivers } = await import('./drivers.ts');

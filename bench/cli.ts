@@ -59,9 +59,8 @@ async function makeState(size: number): Promise<string> {
 
 async function runNode(args: readonly string[]): Promise<number> {
   return await timeMs(async () => {
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let errors = '';
-    child.stdout.resume();
     child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
     const [code] = (await once(child, 'close')) as [number];
     if (code !== 0) throw new Error(`node ${args.join(' ')}: exit code ${code}\n${errors}`);

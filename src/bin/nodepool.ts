@@ -58,7 +58,26 @@ const deps: Deps = {
   },
   drivers: createDriversOnce,
 };
-void main(process.argv.slice(2), deps).then((exitCode) => process.exit(exitCode));
+void main(process.argv.slice(2), deps).then(async (exitCode) => {
+  // What goes into a pipe may still be on its way, and an exit would drop it.
+  const written = Promise.all([process.stdout, process.stderr].map(drain));
+  await Promise.race([written, aborted(stop.signal)]);
+  process.exit(exitCode);
+});
+
+/** Resolves when everything written so far has been taken, or never will be. */
+function drain(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write('', () => resolve());
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
 
 async function createDriversOnce() {
   const { createDrivers } = await import('./drivers.ts');

@@ -49,9 +49,9 @@ t.test('a label overrides its pool, and sudo comes with a writable copy', (t) =>
   t.match(readLabelOptions(pool, label({})), { overlay: true, sudo: true });
   t.match(readLabelOptions(pool, label({ sudo: false })), { overlay: true, sudo: false });
   t.match(readLabelOptions(pool, label({ 'rw-overlay': false })), { overlay: false, sudo: false });
-  t.match(readLabelOptions(pool, label({ path: '/srv/x/', 'home-dir': '/work/', username: 'w' })), {
+  t.match(readLabelOptions(pool, label({ path: '/srv/x/', 'home-dir': '/jobs/', username: 'w' })), {
     path: '/srv/x',
-    homeDir: '/work',
+    homeDir: '/jobs',
     username: 'w',
   });
   t.end();

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig, type LoadedConfig } from '../config/load.ts';
@@ -31,7 +31,8 @@ interface Options {
   pidFile: string;
   foreground?: true;
   debug?: true;
-  drainTime: string;
+  /** Seconds. */
+  drainTime: number;
 }
 
 const program = new Command('nodepool-launcher')
@@ -48,7 +49,7 @@ const program = new Command('nodepool-launcher')
   )
   .option('-f, --foreground', 'stay in the foreground and log to the terminal too')
   .option('-d, --debug', 'like -f, and log everything')
-  .option('--drain-time <seconds>', 'how long SIGTERM waits for launches that run', '60')
+  .option('--drain-time <seconds>', 'how long SIGTERM waits for launches that run', readSeconds, 60)
   .addOption(new Option('--no-webapp', 'accepted for compatibility').hideHelp())
   .addHelpText(
     'after',
@@ -62,13 +63,20 @@ Signals:
   SIGHUP                     open the log files again
   SIGUSR2                    log what the process is doing`,
   )
-  .showHelpAfterError('(--help shows the options)');
+  .showHelpAfterError('(--help shows the options)')
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
 
 program.parse();
 const options = absolute(program.opts<Options>());
 
 if (options.foreground || options.debug || process.env['NODEPOOL_DETACHED']) await run();
 else detach();
+
+function readSeconds(text: string): number {
+  const seconds = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && seconds <= 86_400) return seconds;
+  throw new InvalidArgumentError('expected a number of seconds up to 86400 (a day).');
+}
 
 /** Starts the same program again, without a terminal, and ends as soon as that one serves, or has failed. */
 function detach(): void {
@@ -156,7 +164,7 @@ async function serve(log: Logger): Promise<void> {
     },
   });
   await aborted(stopping.requested);
-  const patience = AbortSignal.timeout(Number(options.drainTime) * 1000);
+  const patience = AbortSignal.timeout(options.drainTime * 1000);
   await launcher.stop(AbortSignal.any([patience, stopping.hurried]));
   await store.close();
 }

@@ -47,6 +47,14 @@ t.test('a damaged configuration is answered with all its mistakes', async (t) =>
   for (const path of ['max-hold-age', 'labels', 'warp']) t.match(launcher.output(), path);
 });
 
+t.test('options that cannot be meant are usage errors', async (t) => {
+  for (const args of [['--drain-time', 'soon'], ['--no-such-option']]) {
+    const launcher = startLauncherProcess(t, ['-f', ...args]);
+    t.match(await launcher.ended, { code: 2 });
+    t.match(launcher.output(), args[0]);
+  }
+});
+
 t.test('a log file that cannot be written is named', async (t) => {
   const { config, dir } = prepare(t);
   const log = join(dir, 'nodepool.yaml', 'launcher.log');

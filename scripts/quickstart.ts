@@ -71,7 +71,7 @@ async function demonstrate(keep: boolean): Promise<void> {
 async function takeAway(place: Place, ports: readonly number[]): Promise<void> {
   screen.step('Clean up');
   await cleanUp(place);
-  const left = await findLeftovers(place, ports);
+  const left = findLeftovers(place, ports);
   if (left.length > 0) {
     screen.problem(`This could not be removed:\n  ${left.join('\n  ')}`);
     exitCode ||= 1;

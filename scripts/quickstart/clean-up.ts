@@ -3,8 +3,10 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   BUNDLES,
+  CONTAINERS,
   controlGroups,
   describeTraces,
+  entriesOf,
   isDriverInUse,
   isListening,
   mountsWith,
@@ -37,7 +39,7 @@ async function deleteNodes(place: Place): Promise<void> {
 
 /** Where the state was lost as well. */
 async function removeContainers(name: string): Promise<void> {
-  for (const id of await containersOf(name)) await run('runc', ['delete', '--force', id]);
+  for (const id of containersOf(name)) await run('runc', ['delete', '--force', id]);
   for (const mount of mountsWith(`-${name}-`)) await run('umount', [mount]);
   for (const bundle of bundlesOf(name)) rmSync(join(BUNDLES, bundle), { recursive: true, force: true });
 }
@@ -47,12 +49,12 @@ async function attempt(step: () => Promise<unknown>): Promise<void> {
 }
 
 /** One line for everything of the run that is still there; empty is the aim. `ports`: those its nodes had. */
-export async function findLeftovers(place: Place, ports: readonly number[] = []): Promise<string[]> {
+export function findLeftovers(place: Place, ports: readonly number[] = []): string[] {
   const { name, directory, record } = place;
   const alone = findPlaces().length === 0 && !isDriverInUse();
   const groups = controlGroups().flatMap((group) => readdirSync(group).map((entry) => join(group, entry)));
   return [
-    ...(await containersOf(name)).map((id) => `container ${id}`),
+    ...containersOf(name).map((id) => `container ${id}`),
     ...bundlesOf(name).map((id) => `bundle ${join(BUNDLES, id)}`),
     ...mountsWith(`-${name}-`).map((path) => `mount ${path}`),
     ...processesWith(directory).map(({ pid, command }) => `process ${pid}: ${command}`),
@@ -69,11 +71,11 @@ export function findShared({ record }: Place): string[] {
   return findPlaces().length > 0 || isDriverInUse() ? describeTraces(record.before) : [];
 }
 
-async function containersOf(name: string): Promise<string[]> {
-  const ids = await run('runc', ['list', '--quiet']);
-  return ids.split('\n').filter((id) => id.includes(`-${name}-`));
+/** Read from runC's own directory: `runc list` would make that directory again. */
+function containersOf(name: string): string[] {
+  return entriesOf(CONTAINERS).filter((id) => id.includes(`-${name}-`));
 }
 
 function bundlesOf(name: string): string[] {
-  return existsSync(BUNDLES) ? readdirSync(BUNDLES).filter((id) => id.includes(`-${name}-`)) : [];
+  return entriesOf(BUNDLES).filter((id) => id.includes(`-${name}-`));
 }

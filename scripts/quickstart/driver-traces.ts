@@ -5,6 +5,8 @@ import { execa } from 'execa';
 import { endProcess, identify, isRunning, processesWith } from './processes.ts';
 
 export const BUNDLES = '/var/lib/nodepool/runc';
+/** Where runC keeps one directory for each container; any `runc` command of root makes it. */
+export const CONTAINERS = '/run/runc';
 const HOST_ROOTFS = '/srv/host-rootfs';
 const AGENTS = `${BUNDLES}/.agents`;
 const CONSOLE = `${BUNDLES}/.console.py`;
@@ -14,7 +16,7 @@ const DIRECTORIES = [
   '/var/lib/nodepool',
   BUNDLES,
   HOST_ROOTFS,
-  '/run/runc',
+  CONTAINERS,
   ...controlGroups().flatMap((group) => [`${group}/nodepool`, `${group}/nodepool/agent`]),
 ];
 
@@ -108,6 +110,6 @@ export function controlGroups(): string[] {
   });
 }
 
-function entriesOf(directory: string): string[] {
+export function entriesOf(directory: string): string[] {
   return existsSync(directory) ? readdirSync(directory) : [];
 }

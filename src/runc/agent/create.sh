@@ -115,6 +115,7 @@ np_fill_layer() {
 np_start() {
 	np_reserve_port || np_give_up 11 "no free port from $port_min to $port_max"
 	np_put port "$port"
+	np_put groups "$groups"
 	np_put config.json "$config_head$port$config_tail"
 	timeout -s KILL 60 runc run --detach --bundle "$directory" --pid-file "$directory/pid" "$id" \
 		>"$directory/sshd.log" 2>&1 </dev/null || np_give_up 16 "runc run failed: $(tail -n 5 "$directory/sshd.log")"

@@ -57,13 +57,42 @@ np_stop() {
 		np_await_end 10000 || return 1
 	fi
 	rm -f "$directory/init"
-	[ -d "$run/$id" ] || return 0
+	if [ -d "$run/$id" ]; then np_delete; fi
+	np_remove_groups
+}
+
+np_delete() {
 	said=$(timeout -s KILL 60 runc delete --force "$id" 2>&1)
 	# Somebody else may be deleting it at the same time.
 	left=50
 	while [ -d "$run/$id" ]; do
 		[ "$left" -gt 0 ] || np_fail 16 "runc delete: $said"
 		left=$((left - 1))
+		sleep 0.02
+	done
+}
+
+# A runC that was killed while it started the container has left control groups of which it knows nothing any more.
+np_remove_groups() {
+	[ -s "$directory/groups" ] || return 0
+	while IFS=: read -r number controllers path; do
+		# cgroup v2 has one hierarchy, alone or beside those of v1; there runC takes the place beside its own.
+		case $controllers in
+		'') set -- "/sys/fs/cgroup${path%/*}" "/sys/fs/cgroup/unified${path%/*}" ;;
+		*) set -- "/sys/fs/cgroup/${controllers#name=}${path%/}" ;;
+		esac
+		for parent in "$@"; do
+			[ ! -d "$parent/$id" ] || np_remove_group "$parent/$id" || return 1
+		done
+	done <"$directory/groups"
+}
+
+np_remove_group() {
+	tries=0
+	while [ -d "$1" ] && ! rmdir "$1" 2>/dev/null; do
+		while read -r member; do kill -9 "$member" 2>/dev/null; done <"$1/cgroup.procs"
+		tries=$((tries + 1))
+		[ "$tries" -lt 100 ] || return 1
 		sleep 0.02
 	done
 }

@@ -97,6 +97,12 @@ np_leave_session() {
 	done
 }
 
+# Notes where the containers of this agent get their control groups: runC makes them below its own.
+np_note_groups() {
+	groups=
+	while IFS= read -r line; do groups="$groups${groups:+$newline}$line"; done </proc/self/cgroup
+}
+
 # start: when process $1 was started, in ticks after boot. Together with the pid it names a process for good.
 np_read_start() {
 	start=

@@ -18,7 +18,10 @@ export interface ClientOptions {
   auth?: readonly Credential[];
   /** How long the session survives without a connection; the server may grant another value. */
   sessionTimeoutMs?: number;
-  /** For one server, from opening the socket to its answer. */
+  /**
+   * For one server, from opening the socket to its answer. By default all servers together get a third of the session's
+   * time, so that servers which accept connections but never answer, as one that starts may do, do not cost the session.
+   */
   connectTimeoutMs?: number;
   /** For each call, waiting for a connection included; 0 means no limit. */
   requestTimeoutMs?: number;
@@ -47,7 +50,7 @@ export function resolveOptions(options: ClientOptions) {
     tls: options.tls,
     auth: [...(options.auth ?? [])],
     sessionTimeoutMs,
-    connectTimeoutMs: options.connectTimeoutMs ?? Math.max(1000, sessionTimeoutMs / servers.length),
+    connectTimeoutMs: options.connectTimeoutMs ?? Math.max(1000, sessionTimeoutMs / 3 / servers.length),
     requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
     backoff: options.backoff ?? { firstMs: 100, maxMs: 2000 },
     maxReplyBytes: options.maxReplyBytes ?? 32 * 1024 * 1024,

@@ -16,6 +16,8 @@ export interface Proxy {
   /** Keeps the connections, and lets nothing through in either direction, until `thaw`. */
   freeze(): void;
   thaw(): void;
+  /** Accepts the next connection, and never answers on it. */
+  ignoreNext(): void;
   /** Lets the next request with this opcode through to the server, but cuts instead of passing the answer on. */
   loseAnswerTo(opcode: number): void;
   /** As a server that is too old to know these requests. */
@@ -44,6 +46,8 @@ export async function startProxy(
   let isRefusing = false;
   let isFrozen = false;
   let losing: number | undefined;
+  let isIgnoring = false;
+  const ignored = new Set<net.Socket>();
 
   const cut = () => {
     for (const { client, server } of pairs) {
@@ -54,6 +58,11 @@ export async function startProxy(
 
   const onClient = (client: net.Socket) => {
     if (isRefusing) return void client.destroy();
+    if (isIgnoring) {
+      isIgnoring = false;
+      ignored.add(client.on('error', () => undefined).resume());
+      return;
+    }
     const pair = { client, server: net.connect(targetPort, '127.0.0.1') };
     const { server } = pair;
     let isLosing = false;
@@ -108,10 +117,12 @@ export async function startProxy(
       isFrozen = false;
       eachSocket((socket) => socket.resume());
     },
+    ignoreNext: () => void (isIgnoring = true),
     loseAnswerTo: (opcode) => void (losing = opcode),
     forget: (...opcodes) => opcodes.forEach((opcode) => forgotten.add(opcode)),
     async close() {
       cut();
+      for (const client of ignored) client.destroy();
       await new Promise((resolve) => listener.close(resolve));
     },
   };

@@ -84,7 +84,7 @@ export class Dialer {
 
   async #try(server: Server, request: ConnectRequest, signal: AbortSignal): Promise<Dialed | undefined> {
     const { tls, maxReplyBytes, connectTimeoutMs } = this.#options;
-    const limit = AbortSignal.timeout(connectTimeoutMs);
+    const limit = AbortSignal.timeout(Math.ceil(connectTimeoutMs));
     const either = AbortSignal.any([signal, limit]);
     const name = formatServer(server);
     this.#trying = name;

@@ -39,6 +39,20 @@ t.test('connections to a real server that come and go', { skip: zookeeperMissing
     t.equal((await client.exists(path))?.ephemeralOwner, sessionId);
   });
 
+  t.test('a server that accepts a connection and never answers does not cost the session', async (t) => {
+    const proxy = await proxyFor(t);
+    const client = await openClient(t, proxy.address);
+    const { sessionId } = client;
+    const states: string[] = [];
+    client.onState(({ state }) => void states.push(state));
+    const connected = nextState(client, 'connected');
+    proxy.ignoreNext();
+    proxy.cut();
+    await connected;
+    t.strictSame(states, ['suspended', 'connected']);
+    t.equal(client.sessionId, sessionId);
+  });
+
   t.test(
     'reads under way at a cut are answered later, writes fail and say that they may have happened',
     async (t) => {

@@ -57,7 +57,9 @@ export class Agent {
       if (this.#stderr.length < STDERR_LIMIT) this.#stderr += text;
     });
     this.ended = channel.ended.then((reason) => this.#end(reason));
-    channel.stdin.write(`${agentText()}\n${assignments(shared)}\nnp_leave_session 2>/dev/null\nnp_note_groups\n`);
+    channel.stdin.write(
+      `${agentText()}\n${assignments(shared)}\nnp_leave_session 2>/dev/null\nnp_note_groups\n`,
+    );
   }
 
   /**

@@ -8,10 +8,8 @@ np_create() {
 	np_register_creator
 	np_find_rootfs
 	np_find_user
-	umask 077
-	mkdir "$directory" || np_fail 12 "cannot make $directory"
+	[ ! -e "$directory" ] || np_fail 12 "cannot make $directory: it exists already"
 	made=yes
-	umask 022
 	np_write_bundle
 	np_make_root
 	port=$port_first
@@ -36,10 +34,8 @@ np_register_creator() {
 }
 
 np_write_bundle() {
+	np_make_directories || np_give_up 14 "cannot make the bundle"
 	np_put nodepool.json "$mark"
-	mkdir "$directory/homedir" "$directory/homedir/src" "$directory/ssh" "$directory/rootfs" "$directory/layer" &&
-		mkdir -m 0700 "$directory/homedir/.ssh" "$directory/root" &&
-		mkdir -m 1777 "$directory/tmp" "$directory/vartmp" "$directory/console" || np_give_up 14 "cannot make the bundle"
 	np_read_text "$keys" || np_give_up 14 "cannot read $keys"
 	np_put homedir/.ssh/authorized_keys "$content"
 	chown -R "$uid:$gid" "$directory/homedir" || np_give_up 14 "cannot give the home directory to $user"
@@ -51,6 +47,15 @@ np_write_bundle() {
 	np_put config.json ''
 	np_put sshd.log ''
 	umask 022
+}
+
+# Each mkdir is a process, so there is one for each mode. Nobody but root gets below $base.
+np_make_directories() {
+	layer=$directory/layer
+	mkdir "$directory" "$directory/homedir" "$directory/homedir/src" "$directory/ssh" "$directory/rootfs" "$layer" \
+		"$layer/work" "$layer/upper" "$layer/upper/etc" "$layer/upper/etc/security" &&
+		mkdir -m 0700 "$directory/homedir/.ssh" "$directory/root" &&
+		mkdir -m 1777 "$directory/tmp" "$directory/vartmp" "$directory/console"
 }
 
 np_put() {
@@ -93,7 +98,7 @@ np_mount_overlay() {
 # No password of the rootfs is visible, and no account is locked, since `useradd -m` locks and sshd without PAM refuses
 # locked accounts; passwords never match `*`.
 np_fill_layer() {
-	mkdir -p "$layer/work" "$layer/upper/etc/security" || np_give_up 14 "cannot make the overlay"
+	[ -d "$layer/upper" ] || mkdir -p "$layer/work" "$layer/upper/etc/security" || np_give_up 14 "cannot make the overlay"
 	shadow=
 	gshadow=
 	while IFS=: read -r name rest; do shadow="$shadow${shadow:+$newline}$name:*:::::::"; done <"$source/etc/passwd"

@@ -22,6 +22,8 @@ np_is_mounted() {
 }
 
 np_mount_host_rootfs() {
+	# Without the mount the directory is empty; this costs no process.
+	[ ! -e "$host_rootfs/etc/passwd" ] || return 0
 	! np_is_mounted "$host_rootfs" || return 0
 	mkdir -p "$host_rootfs" || np_fail 14 "cannot make $host_rootfs"
 	# Two launchers at once must not stack two mounts.

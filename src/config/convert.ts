@@ -12,7 +12,7 @@ import {
 } from 'yaml';
 import type { Problem } from '../errors.ts';
 import type { Place, Trail } from './document.ts';
-import type { Source } from './source.ts';
+import { insertedIn, type Source } from './source.ts';
 import { formatPath, kindOf, quote, type Path } from './words.ts';
 
 export interface Converted {
@@ -48,7 +48,8 @@ export function convert(root: Node | null, source: Source): Converted {
     active: new Set(),
     values: 0,
   };
-  const value = toPlain(root, [], work);
+  const whole = toPlain(root, [], work);
+  const value = work.values > MAX_VALUES ? undefined : whole;
   return { value, problems: work.problems, broken: work.broken, find: (path) => findTrail(root, path, work) };
 }
 
@@ -116,7 +117,9 @@ function mergedEntries(pair: Pair, path: Path, work: Work): [string, unknown][] 
 function resolveAlias(alias: Alias, path: Path, work: Work): Node | undefined {
   const target = work.anchors.get(alias.source);
   // What follows "*" may be an unquoted password.
-  const name = work.source.secret ? 'an alias' : `the alias "*${alias.source}"`;
+  const [start, end] = alias.range ?? [0, 0];
+  const secret = work.source.secret || insertedIn(work.source, start, end) !== undefined;
+  const name = secret ? 'an alias' : `the alias "*${alias.source}"`;
   if (!target) {
     complain(
       work,

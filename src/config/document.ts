@@ -5,14 +5,13 @@ import {
   isScalar,
   isSeq,
   parseDocument,
-  visit,
   type Document as YamlDocument,
   type Node,
 } from 'yaml';
 import type { Problem } from '../errors.ts';
 import { convert, type Converted } from './convert.ts';
-import { insertedIn, unsetVariable, type Source } from './source.ts';
-import { SYNTAX_WORDS } from './syntax-words.ts';
+import { insertedIn, unsetHint, type Source } from './source.ts';
+import { syntaxProblems } from './syntax-problems.ts';
 import { formatPath, kindOf, plainText, quote, type Path } from './words.ts';
 import { pyYamlTags } from './yaml-tags.ts';
 
@@ -27,6 +26,8 @@ export interface Document {
   /** Makes a problem at the path; `found` is told from the file when it is not given. */
   problem(path: Path, expected: string, found?: string): Problem;
   lineOf(path: Path): number | undefined;
+  /** The environment variable that a scalar came from, in whole or in part. */
+  variableAt(path: Path): string | undefined;
   /** The characters of a scalar as they stand in the file: `0755` instead of 493. */
   textAt(path: Path): string | undefined;
 }
@@ -65,7 +66,12 @@ function makeDocument(source: Source, { value, problems, broken, find }: Convert
     value,
     problems,
     broken,
-    problem: (path, expected, found = describe(source, path, find(path))) => {
+    problem: (path, expected, given) => {
+      const trail = find(path);
+      const found =
+        given === undefined
+          ? describe(source, path, trail)
+          : hideVariables(source, trail[path.length]?.node, given);
       const line = document.lineOf(path);
       return {
         file: source.file,
@@ -79,6 +85,7 @@ function makeDocument(source: Source, { value, problems, broken, find }: Convert
       const offset = offsetOf(find(path));
       return offset === undefined ? undefined : source.lineAt(offset);
     },
+    variableAt: (path) => variableIn(source, find(path)[path.length]?.node),
     textAt: (path) => {
       const { node } = find(path)[path.length] ?? {};
       return isScalar(node) ? (node.source ?? String(node.value)) : undefined;
@@ -113,8 +120,8 @@ function describe(source: Source, path: Path, trail: Trail): string {
   if (isSeq(node)) return kindOf(node.items);
   if (!isScalar(node)) return isAlias(node) ? 'an alias' : 'nothing';
 
-  const variable = node.range ? insertedIn(source, node.range[0], node.range[1]) : undefined;
-  if (variable !== undefined) return `${kindOf(node.value)} from the environment variable ${variable}`;
+  const variable = variableIn(source, node);
+  if (variable !== undefined) return sayVariable(node.value, variable);
   if (source.secret || isSecret(path)) return kindOf(node.value);
   if (typeof node.value === 'string') return `${quote(node.value)}${unsetHint(node.value)}`;
   const written = node.source ?? '';
@@ -124,45 +131,31 @@ function describe(source: Source, path: Path, trail: Trail): string {
     : `${quote(written).slice(1, -1)} (read as ${plainText(node.value)})`;
 }
 
+/** The variable that a scalar came from, in whole or in part. */
+function variableIn(source: Source, node: Node | null | undefined): string | undefined {
+  return isScalar(node) && node.range ? insertedIn(source, node.range[0], node.range[1]) : undefined;
+}
+
+function sayVariable(value: unknown, variable: string): string {
+  return `${kindOf(value)} from the environment variable ${variable}`;
+}
+
+/** The words of a check that quotes values, without those that came from variables: its own, and suggested names. */
+function hideVariables(source: Source, node: Node | null | undefined, words: string): string {
+  const variable = variableIn(source, node);
+  const hidden =
+    variable !== undefined && isScalar(node)
+      ? words.replaceAll(quote(String(node.value)), () => sayVariable(node.value, variable))
+      : words;
+  return source.insertions.reduce(
+    (text, { variable: name, start, end }) =>
+      text.replaceAll(quote(source.text.slice(start, end)), () => `the value of ${name}`),
+    hidden,
+  );
+}
+
 function isSecret(path: Path): boolean {
   return path.some(
     (step) => typeof step === 'string' && /^env-vars$|passw|secret|token|credential/i.test(step),
   );
-}
-
-function unsetHint(text: string): string {
-  const variable = unsetVariable(text);
-  return variable === undefined ? '' : ` (the environment variable ${variable} is not set)`;
-}
-
-function syntaxProblems(source: Source, tree: YamlDocument.Parsed): Problem[] {
-  const problems = new Map<number, Problem>();
-  for (const { code, pos, message } of [...tree.errors, ...tree.warnings]) {
-    const unclosed =
-      code === 'MISSING_CHAR' && message.includes('closing') ? openQuote(tree, pos[0]) : undefined;
-    if (unclosed !== undefined) {
-      const line = source.lineAt(unclosed);
-      problems.set(line, { file: source.file, line, path: '', expected: 'a closing quote', found: 'none' });
-      continue;
-    }
-    const line = source.lineAt(pos[0]);
-    const [expected, found] = SYNTAX_WORDS[code] ?? ['valid YAML', `text that is not (${code})`];
-    const lineEnd = source.text.indexOf('\n', pos[0]);
-    const rest = source.text.slice(pos[0], lineEnd === -1 ? undefined : lineEnd);
-    const problem = { file: source.file, line, path: '', expected, found: `${found}${unsetHint(rest)}` };
-    // What follows on the same line is mostly a consequence of the first mistake.
-    if (!problems.has(line)) problems.set(line, problem);
-  }
-  return [...problems.values()];
-}
-
-/** Where the quoted text starts that goes on until `end` because its closing quote is missing. */
-function openQuote(tree: YamlDocument.Parsed, end: number): number | undefined {
-  let start: number | undefined;
-  visit(tree, {
-    Scalar(_key, { type, range }) {
-      if (range && type?.startsWith('QUOTE') && range[0] < end) start = range[0];
-    },
-  });
-  return start;
 }

@@ -78,7 +78,7 @@ async function check(
 
   const report: Report = (path, expected, given) => {
     const problem = main.problem(path, expected, given);
-    problems.push({ ...problem, found: `${problem.found}${nameOfPlace(value, path)}` });
+    problems.push({ ...problem, found: `${problem.found}${nameOfPlace(main, path)}` });
   };
   for (const complaint of await validate(mainSchema, value)) {
     const { path, expected, found } = explainLegacyKey(complaint);
@@ -119,19 +119,20 @@ async function loadProviders(
   drivers: readonly ConfigDriver[],
   report: Report,
 ): Promise<Map<string, ProviderConfig>> {
-  const providers = new Map<string, ProviderConfig>();
+  const providers: ProviderConfig[] = [];
   for (const [index, provider] of mappingsOf(section)) {
     const path = ['providers', index];
     const driver = chooseDriver(provider, path, drivers, report);
     const usable = await checkProvider(provider, path, driver, report);
     if (!driver || !usable) continue;
-    const built = deepFreeze(buildProvider(usable, driver));
-    driver.check?.(built, (inside, expected, found) => {
-      report([...path, ...parsePath(inside)], expected, found);
-    });
-    providers.set(built.name, built);
+    const built = deepFreeze(buildProvider(usable.value, driver));
+    const reportInside = (inside: string, expected: string, found: string) =>
+      report([...path, ...usable.original(parsePath(inside))], expected, found);
+    const earlier = providers.filter((other) => other.driver === built.driver);
+    driver.check?.(built, reportInside, earlier);
+    providers.push(built);
   }
-  return providers;
+  return new Map(providers.map((provider) => [provider.name, provider]));
 }
 
 async function readSecure(
@@ -142,6 +143,7 @@ async function readSecure(
   const report: Report = (path, expected, found) => problems.push(secure.problem(path, expected, found));
   const value = asMapping(secure.value) ?? {};
   for (const { path, expected, found } of await validate(secureSchema, value)) report(path, expected, found);
+  reportRepeatedNames(value.diskimages, ['diskimages'], 'name', report);
   return readSecretEnvVars(value, concreteImageNames(diskimages), secure.textAt, report);
 }
 

@@ -4,7 +4,8 @@ import { labelsUsedIn, readLimits, reportRepeatedNames } from './labels.ts';
 import { anyProviderSchema } from './main-schema.ts';
 import { asMapping, mappingsOf } from './plain.ts';
 import { SHARED_KEYS } from './schema.ts';
-import { validate, type Complaint, type Report } from './validate.ts';
+import { findUsablePart, type UsablePart } from './usable-part.ts';
+import { validate, type Report } from './validate.ts';
 import { didYouMean, quote, type Path } from './words.ts';
 
 /** What loading needs of a driver; `Driver` fits. */
@@ -12,7 +13,11 @@ export interface ConfigDriver {
   readonly name: string;
   readonly aliases?: readonly string[];
   readonly schema: object;
-  check?(section: ProviderConfig, report: (path: string, expected: string, found: string) => void): void;
+  check?(
+    section: ProviderConfig,
+    report: (path: string, expected: string, found: string) => void,
+    earlier: readonly ProviderConfig[],
+  ): void;
 }
 
 type Section = Readonly<Record<string, unknown>>;
@@ -25,7 +30,8 @@ export function chooseDriver(
   report: Report,
 ): ConfigDriver | undefined {
   const { driver: given, name } = section;
-  const wanted = given ?? (typeof name === 'string' && name.startsWith('fake') ? 'fake' : 'openstack');
+  const implied = typeof name === 'string' && name.startsWith('fake') ? 'fake' : 'openstack';
+  const wanted = given === undefined ? implied : given;
   if (typeof wanted !== 'string') return undefined;
   const chosen = drivers.find((driver) => driver.name === wanted || driver.aliases?.includes(wanted));
   if (chosen) return chosen;
@@ -40,42 +46,24 @@ export function chooseDriver(
 }
 
 /**
- * Checks one section and fills in the driver's defaults. Answers what of it can be used: all, or what is left without
- * the keys that have wrong values, so that the driver's own checks tell their mistakes in the same go.
+ * Checks one section and fills in the driver's defaults. Answers what of it can be used in spite of mistakes, so that the
+ * driver's own checks tell theirs in the same go.
  */
 export async function checkProvider(
   section: Section,
   path: Path,
   driver: ConfigDriver | undefined,
   report: Report,
-): Promise<Section | undefined> {
-  let repeated = false;
+): Promise<UsablePart | undefined> {
   const schema = (driver?.schema ?? anyProviderSchema) as Section;
   const complaints = await validate(schema, section);
   for (const { path: inside, expected, found } of complaints) report([...path, ...inside], expected, found);
-  const reportRepeated: Report = (inside, expected, found) => {
-    repeated = true;
-    report([...path, ...inside], expected, found);
-  };
-  reportRepeatedNames(section.pools, ['pools'], 'name', reportRepeated);
+  reportRepeatedNames(section.pools, [...path, 'pools'], 'name', report);
   for (const [index, pool] of mappingsOf(section.pools)) {
-    reportRepeatedNames(pool.labels, ['pools', index, 'labels'], 'name', reportRepeated);
+    reportRepeatedNames(pool.labels, [...path, 'pools', index, 'labels'], 'name', report);
   }
-  if (repeated) return undefined;
-  if (complaints.length === 0) return section;
-  const rest = withoutKeys(section, complaints);
-  return (await validate(schema, rest)).length === 0 ? rest : undefined;
-}
-
-function withoutKeys(section: Section, complaints: readonly Complaint[]): Section {
-  const rest = structuredClone(section);
-  for (const { path } of complaints) {
-    let parent: unknown = rest;
-    for (const step of path.slice(0, -1)) parent = (parent as Record<string, unknown> | undefined)?.[step];
-    const key = path.at(-1);
-    if (asMapping(parent) && typeof key === 'string') delete (parent as Record<string, unknown>)[key];
-  }
-  return rest;
+  if (complaints.length > 0) return findUsablePart(schema, section);
+  return { value: section, original: (inside) => inside };
 }
 
 /** `a-b` with pool `c` and `a` with pool `b-c` would both be called `a-b-c` in logs and statistics. */
@@ -100,7 +88,7 @@ export function reportSharedWorkerNames(providers: unknown, report: Report): voi
   }
 }
 
-/** From a section that was free of mistakes. */
+/** From a section, or part of one, that its schema accepts. */
 export function buildProvider(section: Section, driver: ConfigDriver): ProviderConfig {
   const name = section.name as string;
   const priority = (section.priority as number | undefined) ?? 100;
@@ -112,9 +100,7 @@ export function buildProvider(section: Section, driver: ConfigDriver): ProviderC
     launchRetries: (section['launch-retries'] as number | undefined) ?? 3,
     launchTimeoutMs: ((section['launch-timeout'] as number | undefined) ?? 3600) * 1000,
     bootTimeoutMs: ((section['boot-timeout'] as number | undefined) ?? 60) * 1000,
-    pools: new Map(
-      mappingsOf(section.pools).map(([, pool]) => [pool.name as string, buildPool(pool, name, priority)]),
-    ),
+    pools: byName(mappingsOf(section.pools).map(([, pool]) => buildPool(pool, name, priority))),
     options: optionsOf(section, SHARED_KEYS.provider),
   };
 }
@@ -138,13 +124,24 @@ function buildPool(pool: Section, provider: string, priority: number): PoolConfi
 }
 
 function buildPoolLabels(pool: Section): Map<string, PoolLabel> {
-  const labels = new Map<string, PoolLabel>();
-  for (const { name } of labelsUsedIn(pool, [])) labels.set(name, { name, options: {} });
-  for (const [, label] of mappingsOf(pool.labels)) {
-    const name = label.name as string;
-    labels.set(name, { name, options: optionsOf(label, SHARED_KEYS.label) });
+  const labels = byName(
+    mappingsOf(pool.labels).map(([, label]) => ({
+      name: label.name as string,
+      options: optionsOf(label, SHARED_KEYS.label),
+    })),
+  );
+  for (const { name } of labelsUsedIn(pool, [])) {
+    if (!labels.has(name)) labels.set(name, { name, options: {} });
   }
   return labels;
+}
+
+/** A name that occurs again is a mistake, told already; its entry stays, in its place, to be checked as well. */
+function byName<T extends { name: string }>(entries: readonly T[]): Map<string, T> {
+  const map = new Map<string, T>();
+  for (const entry of entries)
+    map.set(map.has(entry.name) ? `${entry.name}\0${map.size}` : entry.name, entry);
+  return map;
 }
 
 function optionsOf(section: Section, shared: ReadonlySet<string>): Options {

@@ -1,6 +1,6 @@
 /** The text of a configuration file, with the environment put in and every position still known. */
-import { readFile, stat } from 'node:fs/promises';
 import type { Problem } from '../errors.ts';
+import { readText } from './read-text.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -33,19 +33,9 @@ export async function readSource(
   env: Env,
   { secret = false } = {},
 ): Promise<{ source: Source; mode: number } | { problem: Problem }> {
-  try {
-    const [bytes, { mode }] = await Promise.all([readFile(file), stat(file)]);
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return { source: makeSource(file, text, env, { secret }), mode };
-  } catch (error) {
-    const problem = {
-      file,
-      path: '',
-      expected: 'a readable configuration file',
-      found: whyUnreadable(error),
-    };
-    return { problem };
-  }
+  const read = await readText(file);
+  if ('problem' in read) return read;
+  return { source: makeSource(file, read.text, env, { secret }), mode: read.mode };
 }
 
 /**
@@ -72,9 +62,15 @@ export function insertedIn({ insertions }: Source, start: number, end: number): 
   return insertions.find((piece) => piece.start < Math.max(end, start + 1) && piece.end > start)?.variable;
 }
 
-/** The name of a variable that the text refers to although it is not set. */
-export function unsetVariable(text: string): string | undefined {
-  return new RegExp(REFERENCE.source).exec(text)?.[1];
+/** The names of variables that the text, with the environment put in, still refers to: they are not set. */
+export function unsetVariables(text: string): string[] {
+  return [...text.matchAll(REFERENCE)].map(([, variable]) => variable as string);
+}
+
+/** ` (the environment variable X is not set)` for text that still refers to one, since that is most likely the mistake. */
+export function unsetHint(text: string): string {
+  const [variable] = unsetVariables(text);
+  return variable === undefined ? '' : ` (the environment variable ${variable} is not set)`;
 }
 
 function originalOffset(insertions: readonly Insertion[], offset: number): number {
@@ -106,13 +102,4 @@ function lineStarts(text: string): number[] {
   const starts = [0];
   for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', end + 1)) starts.push(end + 1);
   return starts;
-}
-
-function whyUnreadable(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOENT') return 'no such file';
-  if (code === 'EACCES') return 'a file that this user may not read';
-  if (code === 'EISDIR') return 'a directory';
-  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'a file that is not UTF-8 text';
-  return (error as Error).message;
 }

@@ -30,6 +30,7 @@ export const SYNTAX_WORDS: Readonly<Record<string, readonly [expected: string, f
   MULTIPLE_ANCHORS: ['one anchor', 'several on one value'],
   MULTIPLE_DOCS: ['one YAML document', 'another one after "---"'],
   MULTIPLE_TAGS: ['one tag', 'several on one value'],
+  RESOURCE_EXHAUSTION: ['a file of sane depth', 'mappings or lists nested hundreds of levels deep'],
   TAB_AS_INDENT: ['blanks as indentation', 'a tab'],
   TAG_RESOLVE_FAILED: ['a value without a tag', 'a tag that is unknown or does not fit the value'],
   UNEXPECTED_TOKEN: ['valid YAML', 'something that does not belong here'],

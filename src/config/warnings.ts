@@ -2,7 +2,7 @@
 import type { Document } from './document.ts';
 import { checkLabelUse } from './labels.ts';
 import { asMapping, mappingsOf } from './plain.ts';
-import { unsetVariable } from './source.ts';
+import { unsetVariables } from './source.ts';
 import { nearest, quote, type Path } from './words.ts';
 
 export interface Warning {
@@ -16,12 +16,13 @@ export function formatWarning({ file, line, message }: Warning): string {
   return `${line === undefined ? file : `${file}:${line}`}: ${message}`;
 }
 
+const MOST_NAMES = 10;
 const SECURE_KEYS = ['zookeeper-servers', 'zookeeper-tls', 'diskimages'];
 const READABLE_BY_OTHERS = 0o004;
 
 /** For files without mistakes. */
 export function warnAbout(main: Document, secure?: { document?: Document; mode: number }): Warning[] {
-  const warnings = [...warnAboutMain(main)];
+  const warnings = [...warnAboutMain(main), ...warnOfUnset(main)];
   if (!secure?.document) return warnings;
 
   const { document, mode } = secure;
@@ -36,26 +37,53 @@ export function warnAbout(main: Document, secure?: { document?: Document; mode: 
     const meant = nearest(key, SECURE_KEYS);
     if (meant) warnings.push(at(document, [key], `${quote(key)} means nothing here; ${quote(meant)} does`));
   }
-  return warnings;
+  return [...warnings, ...warnOfUnset(document)];
 }
 
 function* warnAboutMain(main: Document): Generator<Warning> {
   const value = asMapping(main.value) ?? {};
   const unused = checkLabelUse(value, () => undefined);
   if (unused[0]) {
-    const names = unused.map(({ name }) => name).join(', ');
-    yield at(main, unused[0].path, `labels that no pool here offers: ${names}`);
+    const names = unused.slice(0, MOST_NAMES).map(({ name }) => name);
+    const more = unused.length > MOST_NAMES ? ` and ${unused.length - MOST_NAMES} more` : '';
+    yield at(main, unused[0].path, `labels that no pool here offers: ${names.join(', ')}${more}`);
   }
   for (const [index, provider] of mappingsOf(value.providers)) {
     if (provider['launcher-host'] === undefined) continue;
     const path = ['providers', index, 'launcher-host'];
     yield at(main, path, '"launcher-host" is for the merge of the config repository and ignored here');
   }
-  const variable = unsetVariable(main.source.text);
-  if (variable) {
-    const line = main.source.lineAt(main.source.text.indexOf(`%(${variable})`));
-    yield { file: main.source.file, line, message: `the environment variable ${variable} is not set` };
+  for (const [index, tenant] of mappingsOf(value['tenant-resource-limits'])) {
+    for (const key of Object.keys(tenant).filter(
+      (name) => name.startsWith('max') && !TENANT_KEYS.includes(name),
+    )) {
+      const meant = nearest(key, TENANT_KEYS);
+      if (!meant) continue;
+      const path = ['tenant-resource-limits', index, key];
+      yield at(main, path, `${quote(key)} limits a resource of that name; ${quote(meant)} is probably meant`);
+    }
   }
+}
+
+const TENANT_KEYS = ['max-servers', 'max-cores', 'max-ram', 'max-volumes', 'max-volume-gb'];
+
+/** Each variable once, where a value refers to it; references in comments mean nothing. */
+function* warnOfUnset(document: Document): Generator<Warning> {
+  const told = new Set<string>();
+  for (const [path, text] of textsIn(document.value, [])) {
+    for (const variable of unsetVariables(text)) {
+      if (told.has(variable)) continue;
+      told.add(variable);
+      yield at(document, path, `the environment variable ${variable} is not set`);
+    }
+  }
+}
+
+function* textsIn(value: unknown, path: Path): Generator<[Path, string]> {
+  if (typeof value === 'string') yield [path, value];
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, inner] of Object.entries(value))
+    yield* textsIn(inner, [...path, Array.isArray(value) ? Number(key) : key]);
 }
 
 function at(document: Document, path: Path, message: string): Warning {

@@ -33,8 +33,10 @@ export function quote(text: string): string {
   });
 }
 
-/** A scalar as text, without quotes. */
+/** A scalar as text, without quotes; numbers that JSON does not have as in YAML. */
 export function plainText(value: unknown): string {
+  if (typeof value === 'number' && !Number.isFinite(value))
+    return Number.isNaN(value) ? '.nan' : value > 0 ? '.inf' : '-.inf';
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing');
 }
 

@@ -2,6 +2,7 @@
 import type { Problem } from '../errors.ts';
 import type { ZookeeperConfig } from './config.ts';
 import type { Document } from './document.ts';
+import { isHost } from './host.ts';
 import { asMapping, isEmpty } from './plain.ts';
 import { didYouMean, quote, type Path } from './words.ts';
 
@@ -21,7 +22,8 @@ export function readZookeeper(
 }
 
 function readTimeout(main: Document, problems: Problem[]): number {
-  const value = asMapping(main.value)?.['zookeeper-timeout'] ?? DEFAULT_TIMEOUT_S;
+  const value = asMapping(main.value)?.['zookeeper-timeout'];
+  if (value === undefined) return DEFAULT_TIMEOUT_S;
   if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
   problems.push(main.problem(['zookeeper-timeout'], 'a number of seconds above 0'));
   return DEFAULT_TIMEOUT_S;
@@ -44,9 +46,6 @@ function readTls(document: Document, problems: Problem[]): ZookeeperConfig['tls'
   }
   return { cert: String(tls.cert), key: String(tls.key), ca: String(tls.ca) };
 }
-
-/** `[::1]`, `::1`, or a name or IPv4 address without port. */
-const HOST = /^(\[[\da-fA-F:.]+(%\w+)?\]|[\da-fA-F:.]*:[\da-fA-F:.]*:[\da-fA-F:.]*(%\w+)?|[^\s:/,[\]]+)$/;
 
 interface Server {
   host: string;
@@ -84,7 +83,7 @@ function readServer(
   checkKeys(document, path, server, ['host', 'port', 'chroot'], problems);
   const { host, port = defaultPort } = server;
   if (host === undefined) problems.push(document.problem(path, 'the key "host"', 'no such key'));
-  else if (typeof host !== 'string' || !HOST.test(host)) {
+  else if (typeof host !== 'string' || !isHost(host)) {
     problems.push(
       document.problem([...path, 'host'], 'a host name or address (the port has a key of its own)'),
     );

@@ -16,9 +16,10 @@ export interface Driver {
   readonly schema: object;
   /**
    * Checks that the schema cannot express, on the validated section. Calls `report` for each mistake with the path
-   * inside the provider (`pools[0].labels[1].path`), what was expected and what was found.
+   * inside the provider (`pools[0].labels[1].path`), what was expected and what was found. `earlier` are the driver's
+   * providers further up in the file, for what must be unique over all of them.
    */
-  check?(section: ProviderConfig, report: ReportProblem): void;
+  check?(section: ProviderConfig, report: ReportProblem, earlier: readonly ProviderConfig[]): void;
   /** Opens a provider; returns at once and connects in the background. */
   open(config: ProviderConfig, deps: DriverDeps): Provider;
 }

@@ -1,5 +1,6 @@
 /** What a runC provider section may say, and its values in the form in which the driver uses them. */
 import type { Options, PoolConfig, PoolLabel, ProviderConfig } from '../config/config.ts';
+import { isHost } from '../config/host.ts';
 import {
   absolutePath,
   delaySeconds,
@@ -158,7 +159,12 @@ export function checkOptions(config: ProviderConfig, report: ReportProblem): voi
   }
 }
 
-function checkPool({ options }: PoolConfig, at: string, report: ReportProblem): void {
+function checkPool({ name, options }: PoolConfig, at: string, report: ReportProblem): void {
+  const address = options['address'] as string | undefined;
+  if (options['connection'] !== 'local' && !isHost(name))
+    report(`${at}.name`, 'the name or address of a hypervisor', quote(name));
+  if (address !== undefined && !isHost(address))
+    report(`${at}.address`, 'a host name or address', quote(address));
   for (const line of hostKeysOf(options)) {
     if (readHostKey(line) === undefined) {
       report(`${at}.host-key`, 'a host key such as "ssh-ed25519 AAAAC3Nz…"', quote(line));
@@ -185,6 +191,8 @@ function checkLabel({ options }: PoolLabel, at: string, report: ReportProblem): 
       report(`${at}.${key}`, 'a path without "..", white space or any of : , \\ @', quote(value));
     }
   }
+  if ((options['hidden-paths'] as string[] | undefined)?.some((path) => withoutSlash(path) === '/'))
+    report(`${at}.hidden-paths`, 'directories below "/"', '"/" itself');
   const path = options['path'] as string | undefined;
   if (path !== undefined && /^\/var\/lib\/nodepool\/runc(\/|$)/.test(path)) {
     report(

@@ -1,5 +1,6 @@
 /** The options of the static driver: the hosts of a pool. `docs/static.md` explains each. */
 import type { Options, PoolConfig, ProviderConfig } from '../config/config.ts';
+import { isHost } from '../config/host.ts';
 import {
   flag,
   list,
@@ -76,29 +77,41 @@ function readHost(node: Options, poolChecksKeys: boolean): StaticHost {
   };
 }
 
-/** What the schema cannot say: hosts registered twice, text that is no host key, contradicting ports. */
-export function checkHosts(provider: ProviderConfig, report: ReportProblem): void {
+/** What the schema cannot say: hosts registered twice, text that is no host or host key, contradicting ports. */
+export function checkHosts(
+  provider: ProviderConfig,
+  report: ReportProblem,
+  earlier: readonly ProviderConfig[],
+): void {
   const seen = new Map<string, string>();
-  [...provider.pools.values()].forEach((pool, poolIndex) => {
-    nodesOf(pool.options).forEach((node, nodeIndex) => {
-      const path = `pools[${poolIndex}].nodes[${nodeIndex}]`;
-      checkHost(node, path, report);
+  for (const other of earlier) {
+    for (const { identity } of placesOf(other)) seen.set(identity, `in provider "${other.name}"`);
+  }
+  for (const { node, path, identity } of placesOf(provider)) {
+    checkHost(node, path, report);
+    const first = seen.get(identity);
+    if (first === undefined) seen.set(identity, `at ${path}`);
+    else report(path, 'each host, user and port once', `${identity} again (first ${first})`);
+  }
+}
 
+/** Every host with its path in the provider and what makes it the same as another one: `zuul@host:22`. */
+function placesOf({ pools }: ProviderConfig): { node: Options; path: string; identity: string }[] {
+  return [...pools.values()].flatMap((pool, poolIndex) =>
+    nodesOf(pool.options).map((node, nodeIndex) => {
       const { name, username, port } = readHost(node, true);
-      const identity = JSON.stringify([name, username, port]);
-      const first = seen.get(identity);
-      if (first === undefined) seen.set(identity, path);
-      else
-        report(
-          path,
-          'each host, user and port once',
-          `${username}@${name}:${port} again (first at ${first})`,
-        );
-    });
-  });
+      return {
+        node,
+        path: `pools[${poolIndex}].nodes[${nodeIndex}]`,
+        identity: `${username}@${name}:${port}`,
+      };
+    }),
+  );
 }
 
 function checkHost(node: Options, path: string, report: ReportProblem): void {
+  const name = node['name'] as string;
+  if (!isHost(name)) report(`${path}.name`, 'a host name or address', JSON.stringify(name));
   if (readLabels(node).length === 0) report(`${path}.labels`, 'at least one label', 'none');
   const modern = node['connection-port'] as number | undefined;
   const legacy = node['ssh-port'] as number | undefined;

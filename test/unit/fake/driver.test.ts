@@ -180,7 +180,7 @@ t.test('checks its options', (t) => {
     'delete-delay': [3, 1],
     pools: [{ name: 'main', labels: [{ name: 'a' }, { name: 'b', 'launch-delay': [2, 1] }] }],
   });
-  driver.check?.(config, (...problem) => reported.push(problem));
+  driver.check?.(config, (...problem) => reported.push(problem), []);
   t.same(reported, [
     ['delete-delay', 'the minimum before the maximum', '[3,1]'],
     ['pools[0].labels[1].launch-delay', 'the minimum before the maximum', '[2,1]'],

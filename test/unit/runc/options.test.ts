@@ -20,6 +20,31 @@ function problems(pool: Record<string, unknown>, options: Record<string, unknown
   return found;
 }
 
+t.test('the name and the address of a hypervisor must be ones that can be looked up', (t) => {
+  const check = (name: string, options: Record<string, unknown>) => {
+    const found: string[] = [];
+    const pool = { name, options, labels: new Map() } as unknown as PoolConfig;
+    const config = { pools: new Map([[name, pool]]) } as unknown as ProviderConfig;
+    checkOptions(config, (...problem) => found.push(problem.join(' | ')));
+    return found;
+  };
+  const wrong = ['bad host', 'root@hv1', 'hv1:22', '-oProxyCommand=x', 'hv1;id'];
+  for (const name of wrong) {
+    t.same(check(name, {}), [`pools[0].name | the name or address of a hypervisor | "${name}"`]);
+    t.same(check(name, { connection: 'local' }), [], 'this machine may have any name');
+    t.same(check('hv1', { address: name }), [`pools[0].address | a host name or address | "${name}"`]);
+  }
+  for (const name of ['hv1', 'hv1.example.com', '10.0.0.11', '2001:db8::1'])
+    t.same(check(name, {}), [], name);
+  t.end();
+});
+
+t.test('hidden paths are directories below the root', (t) => {
+  t.same(problems({}, { 'hidden-paths': ['/opt/secret', '//'] }), ['pools[0].labels[0].hidden-paths']);
+  t.same(problems({}, { 'hidden-paths': ['/opt/secret'] }), []);
+  t.end();
+});
+
 t.test('defaults are those of the documentation', (t) => {
   t.match(readProviderOptions({ options: {} }), {
     consoleDir: '/tmp',

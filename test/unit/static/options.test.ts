@@ -18,7 +18,7 @@ function hosts(pool: Record<string, unknown>) {
 function problems(...pools: Record<string, unknown>[]): string[] {
   const found: string[] = [];
   const [first = {}, ...more] = pools;
-  staticDriver.check?.(config(first, ...more), (...problem) => found.push(problem.join(' | ')));
+  staticDriver.check?.(config(first, ...more), (...problem) => found.push(problem.join(' | ')), []);
   return found;
 }
 
@@ -102,6 +102,28 @@ t.test('a host may appear again as another user or on another port, but not the 
     ),
     ['pools[1].nodes[1] | each host, user and port once | zuul@web1:22 again (first at pools[0].nodes[0])'],
   );
+  t.end();
+});
+
+t.test('a host in another provider is the same host', (t) => {
+  const nodes = [{ name: 'web1', labels: 'x' }];
+  const found: string[] = [];
+  const earlier = [config({ nodes })];
+  staticDriver.check?.(config({ nodes }), (...problem) => found.push(problem.join(' | ')), earlier);
+  t.same(found, [
+    'pools[0].nodes[0] | each host, user and port once | zuul@web1:22 again (first in provider "machines")',
+  ]);
+  t.end();
+});
+
+t.test('the name of a host must be one that can be looked up', (t) => {
+  const named = (name: string) => problems({ nodes: [{ name, labels: 'x' }] });
+  for (const name of ['web1', 'web1.example.com.', '10.0.0.1', '::1', '[fe80::1%eth0]', 'büro']) {
+    t.same(named(name), [], name);
+  }
+  for (const name of ['web 1', '-oProxyCommand=x', 'zuul@web1', 'web1:22', 'web1;id', 'a/b', '.']) {
+    t.same(named(name), [`pools[0].nodes[0].name | a host name or address | "${name}"`], name);
+  }
   t.end();
 });
 

@@ -62,9 +62,18 @@ function makeDirectory(dir: string): void {
   if (fs.existsSync(dir)) return;
   const parent = path.dirname(dir);
   makeDirectory(parent);
-  fs.mkdirSync(dir, { recursive: true, mode: 0o750 });
+  makeOne(dir);
   const { uid, gid } = fs.statSync(parent);
   if (process.getuid?.() === 0 && uid !== 0) fs.chownSync(dir, uid, gid);
+}
+
+/** Not `recursive`: with that, Node.js never returns where nothing can be made at all, such as in /proc. */
+function makeOne(dir: string): void {
+  try {
+    fs.mkdirSync(dir, { mode: 0o750 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 /**
@@ -73,7 +82,7 @@ function makeDirectory(dir: string): void {
  */
 function makeFiles(files: Files, owner: number): void {
   if (!fs.existsSync(files.sessions)) {
-    fs.mkdirSync(files.sessions, { recursive: true });
+    makeOne(files.sessions);
     files.adopt(files.sessions, 0o750);
   }
   for (const file of [files.data, files.lock, files.wake]) {

@@ -27,6 +27,13 @@ t.test('a fresh directory opened by several processes at once works for all of t
   t.equal((await store.nodes.list()).length, 100);
 });
 
+t.test('a directory that nobody can make is an error and not an endless try', async (t) => {
+  await t.rejects(openEmbeddedStore({ dir: '/proc/nodepool/state', log: silentLogger }), {
+    name: 'StoreError',
+    message: /^The state directory \/proc\/nodepool\/state cannot be used: ENOENT/,
+  });
+});
+
 t.test('directories and files are closed to others', async (t) => {
   const { place, remove } = await embedded.prepare();
   t.teardown(remove);

@@ -12,12 +12,16 @@ import { readVersion } from '../version.ts';
 
 const stop = new AbortController();
 
+/** A verb that cannot be stopped, say because a file or a server does not answer, is left behind after this. */
+const STOP_TIME_MS = 10_000;
+
 /** The first signal lets the verb clean up; the second ends the process at once. */
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     const reason = new Interrupted(signal);
     if (stop.signal.aborted) process.exit(reason.exitCode);
     stop.abort(reason);
+    setTimeout(() => process.exit(reason.exitCode), STOP_TIME_MS).unref();
   });
 }
 /** `nodepool list | head` is not an error. */

@@ -1,24 +1,59 @@
 import { createInterface } from 'node:readline/promises';
+import type { Drain } from '../model/drain.ts';
+import type { Node } from '../model/node.ts';
+import type { Entry, Store } from '../store/store.ts';
 import { EXIT_FAILED, Failure } from './failure.ts';
+import { poolsOfLaunchers } from './known-pools.ts';
 import { printJson, say, warn } from './print.ts';
 import type { Run, Tools } from './verb.ts';
+
+interface Records {
+  nodes: Entry<Node>[];
+  drains: Entry<Drain>[];
+}
 
 /** Removes the stored records of a provider. Touches nothing in the provider itself. */
 export const run: Run = async (tools, { args, options }) => {
   const [provider = ''] = args;
   const store = await tools.openStore();
-  const nodes = (await store.nodes.list()).filter(({ value }) => value.provider === provider);
-  if (nodes.length === 0) throw new Failure(`nothing is stored for the provider ${provider}`);
+  const records = await findRecords(store, provider);
+  const { nodes, drains } = records;
+  if (nodes.length === 0 && drains.length === 0)
+    throw new Failure(`nothing is stored for the provider ${provider}`);
 
+  const isServed = (await poolsOfLaunchers(store)).some((pool) => pool.provider === provider);
+  if (isServed) warn(tools, sayServed(provider, nodes));
   if (!options.force && !(await confirm(tools, provider))) {
     warn(tools, 'Aborting. No data erased.');
     return EXIT_FAILED;
   }
   say(tools, `Erasing node data for ${provider}...`);
-  await Promise.all(nodes.map(({ id }) => store.nodes.remove(id)));
-  if (tools.format === 'json') printJson(tools, { provider, nodes: nodes.map(({ id }) => id) });
+  await Promise.all([
+    ...nodes.map(({ id }) => store.nodes.remove(id)),
+    ...drains.map(({ id }) => store.drains.remove(id)),
+  ]);
+  if (tools.format === 'json') {
+    const drained = drains.map(({ value }) => value.pool);
+    printJson(tools, { provider, nodes: nodes.map(({ id }) => id), drains: drained });
+  }
   return 0;
 };
+
+async function findRecords(store: Store, provider: string): Promise<Records> {
+  const [nodes, drains] = await Promise.all([store.nodes.list(), store.drains.list()]);
+  return {
+    nodes: nodes.filter(({ value }) => value.provider === provider),
+    drains: drains.filter(({ value }) => value.provider === provider),
+  };
+}
+
+function sayServed(provider: string, nodes: readonly Entry<Node>[]): string {
+  const used = nodes.filter(({ value }) => value.state === 'in-use').length;
+  return (
+    `a running launcher serves ${provider}: it removes the instances that lose their records` +
+    (used > 0 ? `, ${used} of them in use by jobs` : '')
+  );
+}
 
 /** Asks on stderr, so that JSON output stays clean; anything but y means no, the end of the input too. */
 async function confirm(tools: Tools, provider: string): Promise<boolean> {

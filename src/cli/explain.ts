@@ -1,6 +1,7 @@
 import { nowS } from '../clock.ts';
 import { escapeText, formatSpan } from './cell.ts';
 import { Failure } from './failure.ts';
+import { requestIdOf } from './ids.ts';
 import { printJson, printRows } from './print.ts';
 import { readFacts } from './read-facts.ts';
 import { advise, formatUse, summarise } from './summary.ts';
@@ -10,7 +11,7 @@ import { askPools, poolKey, type PoolAnswer } from './why.ts';
 
 /** Why a request waits, for every pool, with the figures and what to do next. */
 export const run: Run = async (tools, { args }) => {
-  const [id = ''] = args;
+  const id = requestIdOf(args[0] ?? '');
   const facts = await readFacts(await tools.openStore());
   const request = facts.requests.find((entry) => entry.id === id);
   if (!request) {
@@ -48,13 +49,14 @@ export const run: Run = async (tools, { args }) => {
   return 0;
 };
 
+/** None may be cut: who asks why wants the whole answer, in blocks where the terminal is narrow. */
 const COLUMNS: readonly Column<PoolAnswer>[] = [
-  { header: 'Pool', key: 'pool', value: poolKey, flexible: true },
+  { header: 'Pool', key: 'pool', value: poolKey },
   { header: 'Status', key: 'status', value: ({ status }) => status },
-  { header: 'Reason', key: 'reason', value: ({ reason }) => reason, flexible: true },
-  { header: 'In Use', key: 'used', value: ({ used, limits }) => formatUse(used, limits), flexible: true },
+  { header: 'Reason', key: 'reason', value: ({ reason }) => reason },
+  { header: 'In Use', key: 'used', value: ({ used, limits }) => formatUse(used, limits) },
   { header: 'Launching', key: 'launching', value: ({ launching }) => launching },
-  { header: 'Last Error', key: 'last_error', value: ({ lastError }) => lastError, flexible: true },
+  { header: 'Last Error', key: 'last_error', value: ({ lastError }) => lastError },
 ];
 
 function toJson(answer: PoolAnswer): Record<string, unknown> {

@@ -1,7 +1,8 @@
 import { nowS } from '../clock.ts';
 import { inState, type NodeState } from '../model/node.ts';
 import { Failure } from './failure.ts';
-import { lockNode, nodeIdOf } from './lock-node.ts';
+import { nodeIdOf } from './ids.ts';
+import { lockNode } from './lock-node.ts';
 import { jsonNodeColumns, nodeColumns } from './node-columns.ts';
 import { printRows } from './print.ts';
 import type { Run } from './verb.ts';

@@ -1,5 +1,6 @@
 import { nowS } from '../clock.ts';
 import type { Node } from '../model/node.ts';
+import type { PoolStatus } from '../model/pool-status.ts';
 import type { Entry } from '../store/store.ts';
 import { jsonNodeColumns } from './node-columns.ts';
 import { printJson, printRows } from './print.ts';
@@ -7,7 +8,7 @@ import { checkPoolName } from './known-pools.ts';
 import { formatUse } from './summary.ts';
 import { toObjects, type Column } from './table.ts';
 import type { Run } from './verb.ts';
-import { findDrain, registeredPools, type RegisteredPool } from './why.ts';
+import { drainsOf, registeredPools, type RegisteredPool } from './why.ts';
 
 /** What is stored about one provider: its pools as launchers report them, and its nodes. */
 export const run: Run = async (tools, { args }) => {
@@ -26,13 +27,8 @@ export const run: Run = async (tools, { args }) => {
   const nodes = allNodes.filter(({ value }) => value.provider === provider);
   if (pools.length === 0 && nodes.length === 0) await checkPoolName(tools, store, { provider, pool: null });
 
-  const columns = poolColumns(
-    (pool) =>
-      findDrain(
-        pool,
-        drains.map(({ value }) => value),
-      ) !== undefined,
-  );
+  const inForce = drains.map(({ value }) => value);
+  const columns = poolColumns((pool) => drainsOf(pool, inForce).length > 0);
   if (tools.format === 'json') {
     const nodeObjects = toObjects(jsonNodeColumns(nowS(tools.clock)), nodes);
     printJson(tools, { provider, pools: toObjects([...columns, ...RAW_POOL], pools), nodes: nodeObjects });
@@ -68,17 +64,18 @@ function poolColumns(draining: (pool: RegisteredPool) => boolean): Column<Regist
       header: 'In Use',
       key: 'in_use',
       value: ({ status }) => (status ? formatUse(status.used, status.limits) : null),
-      flexible: true,
     },
     { header: 'Launching', key: 'launching', value: ({ status }) => status?.launching ?? null },
-    {
-      header: 'Problem',
-      key: 'problem',
-      value: ({ status }) => status?.unhealthy ?? status?.paused,
-      flexible: true,
-    },
-    { header: 'Last Error', key: 'last_error', value: ({ status }) => status?.lastError, flexible: true },
+    { header: 'Problem', key: 'problem', value: ({ status }) => status && describeProblem(status) },
+    { header: 'Last Error', key: 'last_error', value: ({ status }) => status?.lastError },
   ];
+}
+
+/** `'at quota: 2 of 2 instances in use; centos-6: /srv/centos-6 does not exist'` */
+function describeProblem({ unhealthy, paused, unready }: PoolStatus): string | null {
+  if (unhealthy) return unhealthy;
+  const perLabel = Object.entries(unready).map(([label, reason]) => `${label}: ${reason}`);
+  return [...(paused ? [paused] : []), ...perLabel].join('; ') || null;
 }
 
 const RAW_POOL: readonly Column<RegisteredPool>[] = [
@@ -86,5 +83,6 @@ const RAW_POOL: readonly Column<RegisteredPool>[] = [
   { header: '', key: 'driver', value: ({ status }) => status?.driver },
   { header: '', key: 'used', value: ({ status }) => status?.used },
   { header: '', key: 'limits', value: ({ status }) => status?.limits },
+  { header: '', key: 'unready', value: ({ status }) => status?.unready },
   { header: '', key: 'last_error_time', value: ({ status }) => status?.lastErrorTimeS },
 ];

@@ -33,7 +33,8 @@ export async function checkPoolName(
   );
 }
 
-async function poolsOfLaunchers(store: Store): Promise<readonly PoolName[]> {
+/** Pools that running launchers serve. */
+export async function poolsOfLaunchers(store: Store): Promise<readonly PoolName[]> {
   const [components, pools] = await Promise.all([store.components.list(), store.pools.list()]);
   return registeredPools({
     components: components.map(({ value }) => value),

@@ -6,11 +6,6 @@ import { Failure } from './failure.ts';
 /** How long an operator's command waits for a node that somebody else has. */
 const LOCK_WAIT_MS = 5000;
 
-/** `'12'` → `'0000000012'`, as people shorten it. */
-export function nodeIdOf(given: string): string {
-  return /^\d{1,9}$/.test(given) ? given.padStart(10, '0') : given;
-}
-
 /** Takes a node's lock, or says why it cannot be had. Throws Failure. */
 export async function lockNode(store: Store, id: string, signal: AbortSignal): Promise<Held<Node>> {
   let held: Held<Node> | undefined;

@@ -34,9 +34,10 @@ export function parseArguments(
     .usage('[options] <verb> [arguments]')
     .version(`Nodepool version: ${version}`, '--version', 'print the version')
     .helpOption('-h, --help', 'print this help; after a verb, that of the verb')
-    .helpCommand(false)
+    .addHelpCommand(helpVerb())
     .enablePositionalOptions()
     .showSuggestionAfterError()
+    .showHelpAfterError('nodepool --help lists the verbs and options')
     .exitOverride()
     .configureOutput(outputOf(io))
     .configureHelp({ subcommandTerm: (command) => termOf(command.name(), verbs) })
@@ -77,6 +78,7 @@ function commandFor(
     .helpOption('-h, --help', 'print this help')
     .exitOverride()
     .showSuggestionAfterError()
+    .showHelpAfterError(`nodepool ${verb.name} --help shows how it is used`)
     .addHelpText('after', () => examplesOf(verb));
   if (verb.takesCommand) command.usage(`[options] ${verb.arguments ?? ''} [-- command...]`);
   for (const { flags, description, parse } of verb.options ?? []) {
@@ -87,9 +89,24 @@ function commandFor(
   if (verb.arguments) command.arguments(`${verb.arguments}${verb.takesCommand ? ' [command...]' : ''}`);
   return command.action(() => {
     const options = command.opts<Record<string, unknown>>();
-    onParsed({ ...splitCommand(verb, command, argv), options: options }, options);
+    const words = splitCommand(verb, command, argv);
+    const given = command.optsWithGlobals<Record<string, unknown>>();
+    const names = [...words.args, ...FILE_OPTIONS.map((option) => given[option])];
+    if (names.includes(''))
+      command.error('error: an argument is empty; is a variable not set?', { exitCode: 2 });
+    onParsed({ ...words, options }, options);
   });
 }
+
+function helpVerb(): Command {
+  return new Command('help')
+    .argument('[verb]')
+    .summary('print this help, or that of a verb')
+    .helpGroup('Help:')
+    .helpOption(false);
+}
+
+const FILE_OPTIONS = ['config', 'secure', 'logging', 'identity'];
 
 function globalOptions(): Option[] {
   return [
@@ -159,6 +176,8 @@ function outputOf({ stdout, stderr }: Pick<Io, 'stdout' | 'stderr'>) {
   return {
     writeOut: (text: string) => void stdout.write(text),
     writeErr: (text: string) => void stderr.write(text),
+    outputError: (text: string, write: (text: string) => void) =>
+      write(text.replace(/^error: /, 'nodepool: ').replace(' is invalid. expected', ': expected')),
     getOutHelpWidth: () => Math.min(stdout.columns ?? 100, 100),
     getErrHelpWidth: () => Math.min(stderr.columns ?? 100, 100),
   };

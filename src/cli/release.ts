@@ -4,14 +4,15 @@ import { inState, type NodeState } from '../model/node.ts';
 import type { NodeRequest } from '../model/request.ts';
 import type { Entry, Store } from '../store/store.ts';
 import { Failure } from './failure.ts';
-import { lockNode, nodeIdOf } from './lock-node.ts';
+import { nodeIdOf, requestIdOf } from './ids.ts';
+import { lockNode } from './lock-node.ts';
 import { printJson, say } from './print.ts';
-import { REQUESTOR } from './request.ts';
+import { REQUESTOR } from './requestor.ts';
 import type { Run, Tools } from './verb.ts';
 
 /** Gives back what `nodepool request` got: all of a request, or one node of it. */
 export const run: Run = async (tools, { args }) => {
-  const id = nodeIdOf(args[0] ?? '');
+  const id = requestIdOf(nodeIdOf(args[0] ?? ''));
   const store = await tools.openStore();
   const request = await store.requests.get(id);
   const released = request

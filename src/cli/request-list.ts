@@ -29,11 +29,11 @@ function requestColumns(facts: Facts, now: number): Column<Entry<NodeRequest>>[]
       value: ({ value }) => value.state,
       colour: ({ value }) => COLOURS[value.state],
     },
-    { header: 'Requestor', key: 'requestor', value: ({ value }) => value.requestor, flexible: true },
+    { header: 'Requestor', key: 'requestor', value: ({ value }) => value.requestor, flexible: 'first' },
     { header: 'Node Types', key: 'node_types', value: ({ value }) => value.nodeTypes, flexible: true },
     { header: 'Nodes', key: 'nodes', value: ({ value }) => value.nodes, flexible: true },
-    { header: 'Declined By', key: 'declined_by', value: ({ value }) => value.declinedBy, flexible: true },
-    { header: 'Event ID', key: 'event_id', value: ({ value }) => value.eventId, flexible: true },
+    { header: 'Declined By', key: 'declined_by', value: ({ value }) => value.declinedBy, flexible: 'first' },
+    { header: 'Event ID', key: 'event_id', value: ({ value }) => value.eventId, flexible: 'first' },
     { header: 'Reason', key: 'reason', value: (row) => reasonFor(row, facts, now), flexible: true },
   ];
 }

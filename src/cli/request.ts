@@ -4,6 +4,7 @@ import { connectionCommand, sshTarget } from './connection.ts';
 import { jsonNodeColumns } from './node-columns.ts';
 import { printJson } from './print.ts';
 import { startProgress } from './progress.ts';
+import { REQUESTOR } from './requestor.ts';
 import { toObjects } from './table.ts';
 import type { Run } from './verb.ts';
 import { waitForNodes, watchRequests } from './wait-request.ts';
@@ -11,9 +12,6 @@ import { waitForNodes, watchRequests } from './wait-request.ts';
 const DEFAULT_TIMEOUT_S = 600;
 /** As urgent as a normal Zuul job. */
 const PREFIX = '200-';
-
-/** A requestor that begins like this belongs to `nodepool request`, and `nodepool release` may give it back. */
-export const REQUESTOR = 'nodepool request';
 
 /** Requests nodes that stay until they are released, also after this process has ended. */
 export const run: Run = async (tools, { args, options }) => {

@@ -17,7 +17,7 @@ export async function runSsh(
   tools: Tools,
   target: SshTarget,
   identities: Identities,
-  { command, signal }: { command?: string; signal: AbortSignal },
+  { command, tty = false, signal }: { command?: string; tty?: boolean; signal: AbortSignal },
 ): Promise<number> {
   const dir = await mkdtemp(join(tmpdir(), 'nodepool-ssh-'));
   try {
@@ -28,7 +28,7 @@ export async function runSsh(
     if (target.hostKeys.length === 0) {
       warn(tools, `node ${target.nodeId} has no recorded host key: its identity is not checked`);
     }
-    return await spawnSsh(tools, sshArguments(target, identities, { knownHosts, command }), signal);
+    return await spawnSsh(tools, sshArguments(target, identities, { knownHosts, command, tty }), signal);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
@@ -38,7 +38,7 @@ export async function runSsh(
 export function sshArguments(
   target: SshTarget,
   identities: Pick<Identities, 'files' | 'explicit'>,
-  { knownHosts, command }: { knownHosts: string; command?: string | undefined },
+  { knownHosts, command, tty }: { knownHosts: string; command?: string | undefined; tty?: boolean },
 ): string[] {
   const checked = target.hostKeys.length > 0;
   const options = {
@@ -53,6 +53,7 @@ export function sshArguments(
   };
   return [
     ...Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]),
+    ...(tty ? ['-t'] : []),
     ...identities.files.flatMap(({ path }) => ['-i', path]),
     ...['-p', String(target.port), '-l', target.username, '--', target.host],
     ...(command === undefined ? [] : [command]),

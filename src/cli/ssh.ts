@@ -1,7 +1,7 @@
 import { sshTarget } from './connection.ts';
-import { Failure } from './failure.ts';
+import { Failure, UsageError } from './failure.ts';
 import { findIdentities } from './identity.ts';
-import { nodeIdOf } from './lock-node.ts';
+import { nodeIdOf } from './ids.ts';
 import { warn } from './print.ts';
 import { joinCommand } from './remote-command.ts';
 import { runSsh } from './shell.ts';
@@ -9,6 +9,8 @@ import type { Run } from './verb.ts';
 
 /** A shell, or a command, on any node that has an address. Takes no lock: a job that has the node goes on. */
 export const run: Run = async (tools, { args, command, options }) => {
+  if (tools.format === 'json')
+    throw new UsageError('ssh prints what the node prints; --format json does not go with it');
   const id = nodeIdOf(args[0] ?? '');
   const store = await tools.openStore();
   const entry = await store.nodes.get(id);
@@ -30,6 +32,7 @@ export const run: Run = async (tools, { args, command, options }) => {
   await store.close(); // nothing is held: a shell that stays open for days must not keep the store open
   return runSsh(tools, target, identities, {
     ...(command && { command: joinCommand(command) }),
+    tty: options.tty === true,
     signal: tools.signal,
   });
 };

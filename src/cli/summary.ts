@@ -4,7 +4,8 @@ import { compareRequests, type NodeRequest } from '../model/request.ts';
 import type { Resources } from '../model/resources.ts';
 import type { Entry } from '../store/store.ts';
 import { formatSpan } from './cell.ts';
-import { poolKey, registeredPools, type Facts, type PoolAnswer, type Status } from './why.ts';
+import { REQUESTOR } from './requestor.ts';
+import { drainsOf, poolKey, registeredPools, type Facts, type PoolAnswer, type Status } from './why.ts';
 
 /** Facts for advice: who has the room, and who is first in line. */
 export interface MoreFacts extends Facts {
@@ -17,7 +18,7 @@ export function summarise(request: Entry<NodeRequest>, answers: readonly PoolAns
   const { state, stateTimeS, nodes } = request.value;
   const since = formatSpan(nowS - stateTimeS);
   if (state === 'fulfilled')
-    return `fulfilled ${since} ago with ${nodes.join(', ')}; the requestor has to take it`;
+    return `fulfilled ${since} ago with ${nodes.join(', ')}${isOurs(request) ? '' : '; the requestor has to take it'}`;
   if (state === 'failed') return `failed: ${sayDeclines(request, answers)}`;
   if (answers.length === 0) return 'no launcher is running on this state';
   const main = mostHopeful(answers);
@@ -32,7 +33,8 @@ export function advise(
   nowS: number,
 ): string[] {
   const { state } = request.value;
-  if (state === 'fulfilled') return [];
+  if (state === 'fulfilled')
+    return isOurs(request) ? [`nodepool release ${request.id} gives back what it got`] : [];
   if (answers.length === 0 && state !== 'failed') {
     return ['start nodepool-launcher with the same configuration file, or look into its log'];
   }
@@ -41,8 +43,13 @@ export function advise(
   const waitsForRoom = main.some(({ status }) => status === 'at quota' || status === 'paused');
   return [
     ...(waitsForRoom ? sayAhead(request, facts.requests) : []),
-    ...main.flatMap((answer) => adviseFor(answer, facts.nodes, nowS)),
+    ...new Set(main.flatMap((answer) => adviseFor(answer, facts, nowS))),
   ];
+}
+
+/** Made with `nodepool request`, whose nodes are used without being taken. */
+function isOurs({ value }: Entry<NodeRequest>): boolean {
+  return value.requestor?.startsWith(REQUESTOR) === true;
 }
 
 /** The pools whose status comes first in the order of hope. */
@@ -104,13 +111,16 @@ function adviseFailed(request: Entry<NodeRequest>, facts: Facts): string[] {
   return [`the launcher's log has the details: grep it for ${request.id}; then ask again`];
 }
 
-function adviseFor(answer: PoolAnswer, nodes: readonly Entry<Node>[], nowS: number): string[] {
+function adviseFor(answer: PoolAnswer, { nodes, drains }: MoreFacts, nowS: number): string[] {
   switch (answer.status) {
     case 'at quota':
     case 'paused':
       return sayOccupants(answer, nodes, nowS);
     case 'draining':
-      return [`nodepool undrain ${answer.provider} ${answer.pool} takes it back into service`];
+      return drainsOf(answer, drains).map(
+        ({ provider, pool }) =>
+          `nodepool undrain ${provider}${pool === null ? '' : ` ${pool}`} takes it back into service`,
+      );
     case 'unhealthy':
       return [`${poolKey(answer)} goes on by itself as soon as that is repaired`];
     case 'launching':

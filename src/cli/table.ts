@@ -13,8 +13,8 @@ export interface Column<T> {
   value: (row: T) => unknown;
   /** The text of the cell, where it is not simply the value. */
   text?: (row: T) => string;
-  /** May be cut on a narrow terminal: names and comments, not ids and addresses. */
-  flexible?: true;
+  /** May be cut on a narrow terminal: names and comments, not ids and addresses. `'first'`: before the others. */
+  flexible?: true | 'first';
   /** Colour of the cell on a terminal. */
   colour?: (row: T) => Colour | undefined;
 }
@@ -47,15 +47,20 @@ export function renderTable<T>(columns: readonly Column<T>[], rows: readonly T[]
 function shrink<T>(widths: number[], columns: readonly Column<T>[], available: number): boolean {
   let excess = widths.reduce((sum, width) => sum + width + 3, 1) - available;
   const lowest = columns.map((column) => Math.max(MIN_FLEXIBLE, column.header.length));
-  while (excess > 0) {
-    let widest = -1;
+  const findWidest = (isMeant: (column: Column<T>) => boolean): number | undefined => {
+    let widest: number | undefined;
     for (const [index, column] of columns.entries()) {
       const width = widths[index] ?? 0;
-      if (column.flexible && width > (lowest[index] ?? 0) && width > (widths[widest] ?? 0)) widest = index;
+      if (!isMeant(column) || width <= (lowest[index] ?? 0)) continue;
+      if (widest === undefined || width > (widths[widest] ?? 0)) widest = index;
     }
-    if (widest < 0) return false;
+    return widest;
+  };
+  for (; excess > 0; excess -= 1) {
+    const widest =
+      findWidest(({ flexible }) => flexible === 'first') ?? findWidest(({ flexible }) => flexible === true);
+    if (widest === undefined) return false;
     widths[widest] = (widths[widest] ?? 0) - 1;
-    excess -= 1;
   }
   return true;
 }

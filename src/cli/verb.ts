@@ -46,6 +46,7 @@ export interface Options {
   now?: true;
   force?: true;
   wait?: true;
+  tty?: true;
   reason?: string;
   /** Seconds. */
   for?: number;

@@ -138,9 +138,10 @@ function judge(
   if (pool.launcherId !== null && request.value.declinedBy.includes(pool.launcherId)) {
     return ['declined', decision?.reason ?? status?.lastError ?? 'declined without a recorded reason'];
   }
-  if (status?.draining || findDrain(pool, facts.drains))
+  if (status?.draining || drainsOf(pool, facts.drains).length > 0)
     return ['draining', 'is being drained: it takes no new nodes'];
-  if (status?.unhealthy) return ['unhealthy', status.unhealthy];
+  const unready = whyUnready(request.value.nodeTypes, status);
+  if (unready) return ['unhealthy', unready];
   if (decision?.verdict === 'launching') return ['launching', decision.reason];
   if (decision)
     return [isQuota(decision.reason) ? 'at quota' : verdictStatus(decision.verdict), decision.reason];
@@ -151,6 +152,13 @@ function judge(
     ];
   }
   return ['undecided', 'has not looked at this request yet'];
+}
+
+/** A pool that lacks something for one label serves the others. */
+function whyUnready(labels: readonly string[], status: PoolStatus | undefined): string | undefined {
+  if (!status) return undefined;
+  const label = labels.find((name) => status.unready[name] !== undefined);
+  return (label === undefined ? undefined : status.unready[label]) ?? status.unhealthy ?? undefined;
 }
 
 /** Reasons are written for people; this is the one distinction that operators ask for by name. */
@@ -171,11 +179,9 @@ function describeMaking(nodes: readonly Entry<Node>[]): string {
   return [`${ready} of ${nodes.length} nodes ready`, ...rest].join(', ');
 }
 
-export function findDrain(
-  pool: { provider: string; pool: string },
-  drains: readonly Drain[],
-): Drain | undefined {
-  return drains.find(
+/** The drains in force for a pool: its own, and that of its whole provider. */
+export function drainsOf(pool: { provider: string; pool: string }, drains: readonly Drain[]): Drain[] {
+  return drains.filter(
     (drain) => drain.provider === pool.provider && (drain.pool === null || drain.pool === pool.pool),
   );
 }

@@ -82,16 +82,19 @@ export function createStatusWriter(context: Context, pools: () => Iterable<Pool>
 function statusOf(pool: Pool, context: Context): PoolStatus {
   const { config, runtime } = pool;
   const facts = factsOf(pool, context.world, context.promises);
-  const unhealthy = [...config.labels.values()]
-    .map((label) => runtime.provider.unready(config, label))
-    .find((unready) => unready !== undefined);
+  const unready = [...config.labels.values()].flatMap((label): [string, string][] => {
+    const reason = runtime.provider.unready(config, label)?.reason;
+    return reason === undefined ? [] : [[label.name, reason]];
+  });
+  const healthy = unready.length < config.labels.size;
   return {
     provider: config.provider,
     pool: config.name,
     launcherId: pool.launcherId,
     driver: runtime.config.driver,
     labels: [...config.labels.keys()].sort(),
-    unhealthy: unhealthy?.reason ?? null,
+    unhealthy: healthy ? null : (unready[0]?.[1] ?? null),
+    unready: Object.fromEntries(unready),
     paused: pool.blocked ?? null,
     draining: pool.draining,
     launching: pool.launching,

@@ -11,8 +11,10 @@ export interface PoolStatus extends WithUnknown {
   launcherId: string;
   driver: string;
   labels: string[];
-  /** Why the pool cannot serve at the moment (hypervisor unreachable, …); null when healthy. */
+  /** Why the pool can serve nothing at the moment (hypervisor unreachable, …); null when it can serve something. */
   unhealthy: string | null;
+  /** Why it cannot serve some of its labels at the moment: `{ 'centos-6': '/srv/centos-6 does not exist' }`. */
+  unready: Readonly<Record<string, string>>;
   /** Why it waits for room; null when it does not. */
   paused: string | null;
   draining: boolean;
@@ -31,6 +33,7 @@ const FIELDS: Fields<PoolStatus> = {
   driver: { key: 'driver', absent: '' },
   labels: { key: 'labels', absent: () => [] },
   unhealthy: { key: 'unhealthy', absent: null },
+  unready: { key: 'unready', absent: () => ({}) },
   paused: { key: 'paused', absent: null },
   draining: { key: 'draining', absent: false },
   launching: { key: 'launching', absent: 0 },

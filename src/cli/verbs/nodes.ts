@@ -67,10 +67,14 @@ export const nodeVerbs: readonly Verb[] = [
       "node goes on. The exit code is ssh's.",
     arguments: '<node-id>',
     takesCommand: true,
-    options: [{ flags: '-i, --identity <file>', description: 'private key' }],
+    options: [
+      { flags: '-i, --identity <file>', description: 'private key' },
+      { flags: '-t, --tty', description: 'a terminal for the command' },
+    ],
     examples: [
       ['ssh 0000000012', 'a shell'],
       ['ssh 0000000012 -- tail -f /var/log/syslog', 'one command'],
+      ['ssh 0000000012 -t -- top', 'one that draws on the terminal'],
     ],
     load: () => import('../ssh.ts'),
   },

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { execa } from 'execa';
 import t from 'tap';
 import { silentLogger } from '../../../src/log.ts';
@@ -9,6 +10,17 @@ import { tempDir } from '../../support/temp.ts';
 
 const NODEPOOL = join(import.meta.dirname, '../../../dist/bin/nodepool.js');
 const COUNT = 3000;
+
+t.test('a signal stops a command that waits for a file without an end', async (t) => {
+  const fifo = join(tempDir(t), 'nodepool.yaml');
+  await execa('mkfifo', [fifo]);
+  const command = execa(NODEPOOL, ['config-validate', fifo], { reject: false });
+  const writer = await open(fifo, 'w'); // resolves when the command has opened its end
+  command.kill('SIGTERM');
+  const { exitCode, signal } = await command;
+  t.equal(exitCode, 143, signal);
+  await writer.close();
+});
 
 t.test('a long list comes through a pipe whole, also to a slow reader', async (t) => {
   const dir = tempDir(t);

@@ -14,6 +14,7 @@ const status: PoolStatus = {
   driver: 'runc',
   labels: ['debian'],
   unhealthy: null,
+  unready: {},
   paused: null,
   draining: false,
   launching: 1,
@@ -96,6 +97,30 @@ t.test('shows what is stored about a provider', async (t) => {
   });
   t.equal((await run(['info', 'cloud'])).code, 0, 'configured, nothing stored');
   t.match(await run(['info', 'runk']), { code: 1, stderr: /unknown provider runk; known are: cloud, runc/ });
+});
+
+t.test('erases drains as well, and warns where a launcher is at work', async (t) => {
+  const { store, run } = await openCli(t);
+  await store.drains.create({ provider: 'runc', pool: 'hv1', createdTimeS: 1, unknown: {} }, { id: 'x' });
+  t.match(await run(['erase', '--force', '--format', 'json', 'runc']), { code: 0, stderr: '' });
+  t.same(await store.drains.list(), []);
+
+  await store.pools.create(status, { ephemeral: true });
+  await store.nodes.create(node({ state: 'in-use' }));
+  const { stderr } = await run(['erase', 'runc'], { stdin: 'n\n' });
+  t.match(
+    stderr,
+    'a running launcher serves runc: it removes the instances that lose their records, 1 of them in use',
+  );
+});
+
+t.test('shows which label a pool cannot serve, and that it serves the others', async (t) => {
+  const { store, run } = await openCli(t);
+  const unready = { centos: '/srv/centos does not exist' };
+  await store.pools.create({ ...status, labels: ['centos', 'debian'], unready }, { ephemeral: true });
+  const { stdout } = await run(['info', 'runc']);
+  t.match(stdout, /\| serving \|.*\| centos: \/srv\/centos does not exist \|/);
+  t.match(JSON.parse((await run(['info', 'runc', '--format', 'json'])).stdout), { pools: [{ unready }] });
 });
 
 t.test('erases the records of one provider after asking', async (t) => {

@@ -20,6 +20,7 @@ const POOL: PoolStatus = {
   driver: 'runc',
   labels: ['debian'],
   unhealthy: null,
+  unready: {},
   paused: null,
   draining: false,
   launching: 0,
@@ -216,6 +217,9 @@ t.test('explains a request for every pool', async (t) => {
       { pool: 'hv2', status: 'no label' },
     ],
   });
+  t.equal((await run(['explain', '200-1'])).stdout, stdout, 'also by its short id');
+  const narrow = await run(['explain', '200-1'], { terminal: 80 });
+  t.match(narrow.stdout, '    Reason: at quota: 10 of 10 instances in use\n', 'nothing is cut');
   t.match(await run(['explain', '200-0000000099']), {
     code: 1,
     stdout: '',

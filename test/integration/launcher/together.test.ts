@@ -113,4 +113,25 @@ t.test('an unhealthy provider is passed by, and the request waits if it is the o
   const note = await test.wait(() => test.decisions.entries.get(big.id)?.value.pools['sick/main']);
   t.match(note, { verdict: 'deferred', reason: 'hypervisor unreachable' });
   t.equal(test.requests.entries.get(big.id)?.value.state, 'requested');
+  const status = await test.wait(() =>
+    [...test.pools.entries.values()].map(({ value }) => value).find(({ unhealthy }) => unhealthy !== null),
+  );
+  t.match(status, {
+    provider: 'sick',
+    unhealthy: 'hypervisor unreachable',
+    unready: { small: 'hypervisor unreachable', big: 'hypervisor unreachable' },
+  });
+});
+
+t.test('a pool that cannot serve one of its labels is healthy for the others', async (t) => {
+  const labels = ['small', { name: 'big', unready: 'image missing' }];
+  const test = await startTestLauncher(
+    t,
+    fakeConfig({ providers: { half: { pools: { main: { labels } } } } }),
+  );
+  const status = await test.wait(() =>
+    [...test.pools.entries.values()].map(({ value }) => value).find(({ unready }) => 'big' in unready),
+  );
+  t.match(status, { unhealthy: null, unready: { big: 'image missing' } });
+  await test.fulfilled(['small']);
 });

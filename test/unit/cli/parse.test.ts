@@ -48,6 +48,11 @@ t.test('keeps the words behind -- as the command, options and all', async (t) =>
   t.equal(parsed('run', 'debian').input.command, undefined);
 });
 
+t.test('lets a command have empty words', async (t) => {
+  t.same(parsed('run', 'debian', '--', 'printf', '').input.command, ['printf', '']);
+  t.equal(parsed('hold', '1', '--reason', '').input.options.reason, '');
+});
+
 t.test('asks for the -- in front of a command', async (t) => {
   const { result, stderr } = parse('run', 'debian', 'bash', '-c', 'exit 3');
   t.same(result, { exitCode: 2 });
@@ -64,17 +69,25 @@ t.test('answers wrong usage with exit code 2 and a message on stderr', async (t)
     [['run', 'a', '--nodes', '0'], 'at least 1'],
     [['list', '--format', 'xml'], 'table, json'],
     [['list', 'extra'], 'too many arguments'],
+    [['list', '--detial'], 'nodepool list --help shows how it is used'],
+    [['lst'], 'nodepool --help lists the verbs and options'],
+    [['request', 'a', ''], 'an argument is empty; is a variable not set?'],
+    [['-c', '', 'list'], 'an argument is empty'],
+    [['run', 'a', '-i', '', '--', 'true'], 'an argument is empty'],
   ];
   for (const [argv, message] of cases) {
     const { result, stderr } = parse(...argv);
     t.same(result, { exitCode: 2 }, argv.join(' '));
     t.match(stderr, message);
+    t.match(stderr, /^nodepool: /);
   }
 });
 
 t.test('prints the version and help with exit code 0, and help with 1 when there is no verb', async (t) => {
   t.match(parse('--version'), { result: { exitCode: 0 }, stdout: 'Nodepool version: 1.2.3\n' });
   t.match(parse('--help'), { result: { exitCode: 0 }, stdout: /request-list/ });
+  t.match(parse('help'), { result: { exitCode: 0 }, stdout: /request-list/ });
+  t.match(parse('help', 'list'), { result: { exitCode: 0 }, stdout: /^Usage: nodepool list/ });
   t.match(parse(), { result: { exitCode: 1 }, stdout: /request-list/ });
 });
 

@@ -38,6 +38,16 @@ t.test('cuts free text, and only that, on a narrow terminal', async (t) => {
   t.ok(lines.every((line) => line.length <= 40));
 });
 
+t.test('cuts first what tells least', async (t) => {
+  const three: Column<Row>[] = [
+    ...columns,
+    { header: 'Declined By', key: 'by', value: () => 'launcher-with-a-long-name', flexible: 'first' },
+  ];
+  const [, , , row] = renderTable(three, [long], { columns: 75 }).split('\n');
+  t.equal(row, `| 0000000001 | ${long.comment} | launcher-wit… |`);
+  t.match(renderTable(three, [long], { columns: 60 }), '| the disk of this node fills … | launcher-w… |');
+});
+
 t.test('cuts nothing in a pipe', async (t) => {
   t.match(renderTable(columns, [long]), long.comment);
 });

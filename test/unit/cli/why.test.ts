@@ -29,6 +29,7 @@ const pool = (given: Partial<PoolStatus> = {}): PoolStatus => ({
   driver: 'runc',
   labels: ['debian'],
   unhealthy: null,
+  unready: {},
   paused: null,
   draining: false,
   launching: 0,
@@ -82,6 +83,15 @@ t.test('gives every pool the status that matters most', async (t) => {
     ['paused', { pools: [pool({ paused: 'busy' })] }],
     ['deferred', { decisions: decided('deferred', 'the quota of the provider is not known yet') }],
     ['unhealthy', { pools: [pool({ unhealthy: 'hv1 does not answer' })] }],
+    ['unhealthy', { pools: [pool({ unready: { debian: 'no such rootfs' } })] }],
+    ['undecided', { pools: [pool({ unready: { centos: 'no such rootfs' } })] }],
+    [
+      'at quota',
+      {
+        pools: [pool({ unready: { centos: 'no such rootfs' } })],
+        decisions: decided('paused', 'at quota: 10 of 10 instances in use'),
+      },
+    ],
     ['draining', { pools: [pool({ draining: true })] }],
     ['draining', { drains: [{ provider: 'runc', pool: null, createdTimeS: 1, unknown: {} }] }],
     ['draining', { drains: [{ provider: 'runc', pool: 'hv1', createdTimeS: 1, unknown: {} }] }],
@@ -169,6 +179,22 @@ t.test('has nothing to advise on a fulfilled request', async (t) => {
   const { summary, advice } = ask({}, request({ state: 'fulfilled', nodes: ['0000000001'] }));
   t.equal(summary, 'fulfilled 60 s ago with 0000000001; the requestor has to take it');
   t.same(advice, []);
+});
+
+t.test('names the drain that is in force, not the pool that it holds up', async (t) => {
+  const drain = (pool: string | null) => ({ provider: 'runc', pool, createdTimeS: 1, unknown: {} });
+  t.same(ask({ drains: [drain(null)] }).advice, ['nodepool undrain runc takes it back into service']);
+  t.same(ask({ drains: [drain('hv1')] }).advice, ['nodepool undrain runc hv1 takes it back into service']);
+  t.equal(ask({ drains: [drain('hv1'), drain(null)] }).advice.length, 2);
+  const pools = [pool(), pool({ pool: 'hv2', launcherId: 'launcher-hv2' })];
+  t.equal(ask({ drains: [drain(null)], pools }).advice.length, 1, 'once for all its pools');
+});
+
+t.test('tells who used nodepool request how to give the nodes back', async (t) => {
+  const asked = request({ state: 'fulfilled', nodes: ['0000000001'], requestor: 'nodepool request a@b' });
+  const { summary, advice } = ask({}, asked);
+  t.equal(summary, 'fulfilled 60 s ago with 0000000001');
+  t.same(advice, ['nodepool release 200-0000000005 gives back what it got']);
 });
 
 t.test('prints use against limits, unlimited ones too', async (t) => {

@@ -14,11 +14,14 @@ const COUNT = 3000;
 t.test('a signal stops a command that waits for a file without an end', async (t) => {
   const fifo = join(tempDir(t), 'nodepool.yaml');
   await execa('mkfifo', [fifo]);
-  const command = execa(NODEPOOL, ['config-validate', fifo], { reject: false });
+  const command = execa(NODEPOOL, ['config-validate', fifo], {
+    reject: false,
+    forceKillAfterDelay: false,
+  });
   const writer = await open(fifo, 'w'); // resolves when the command has opened its end
   command.kill('SIGTERM');
-  const { exitCode, signal } = await command;
-  t.equal(exitCode, 143, signal);
+  const { exitCode } = await command;
+  t.equal(exitCode, 143);
   await writer.close();
 });
 

@@ -19,11 +19,18 @@ const STOP_TIME_MS = 10_000;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     const reason = new Interrupted(signal);
-    if (stop.signal.aborted) process.exit(reason.exitCode);
+    if (stop.signal.aborted) return dieOf(signal);
     stop.abort(reason);
-    setTimeout(() => process.exit(reason.exitCode), STOP_TIME_MS).unref();
+    setTimeout(() => dieOf(signal), STOP_TIME_MS).unref();
   });
 }
+
+/** As if the signal had never been caught; process.exit() would wait for a file that does not answer. */
+function dieOf(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
+
 /** `nodepool list | head` is not an error. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;

@@ -68,7 +68,7 @@ export async function startZooKeeper({
       const [port, tlsPort] = portsOf(id);
       const home = join(directory, String(id));
       await writeConfiguration(home, { id, port, tlsPort, peers: count > 1 ? peers : [], tls });
-      return makeServer(home, port, tlsPort);
+      return makeServer(home, port, tlsPort, tls !== undefined);
     }),
   );
   const stop = async () => {
@@ -128,7 +128,7 @@ async function writeConfiguration(
   await writeFile(join(home, 'zoo.cfg'), lines.join('\n'));
 }
 
-function makeServer(home: string, port: number, tlsPort: number): ZooKeeperServer {
+function makeServer(home: string, port: number, tlsPort: number, hasTls: boolean): ZooKeeperServer {
   let child: ChildProcess | undefined;
   const logFile = join(home, 'log');
   const server: ZooKeeperServer = {
@@ -138,7 +138,8 @@ function makeServer(home: string, port: number, tlsPort: number): ZooKeeperServe
     async start() {
       child = spawnServer(home, logFile);
       for (const deadline = Date.now() + 60_000; ; await sleep(50)) {
-        if (await server.mode()) return;
+        // The port for TLS opens after the other one.
+        if ((await server.mode()) && (!hasTls || (await isOpen(tlsPort)))) return;
         if (child.exitCode !== null || Date.now() > deadline) {
           throw new Error(`ZooKeeper did not start:\n${await server.log()}`);
         }
@@ -177,6 +178,16 @@ function spawnServer(home: string, logFile: string): ChildProcess {
     stream.on('data', (chunk: Buffer) => void appendFile(logFile, chunk).catch(() => undefined));
   }
   return child;
+}
+
+async function isOpen(port: number): Promise<boolean> {
+  const socket = net.connect(port, '127.0.0.1');
+  const opened = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  );
+  socket.destroy();
+  return opened;
 }
 
 /** The answer to a four-letter command, or nothing. */

@@ -124,8 +124,8 @@ function adviseFor(answer: PoolAnswer, { nodes, drains }: MoreFacts, nowS: numbe
     case 'unhealthy':
       return [`${poolKey(answer)} goes on by itself as soon as that is repaired`];
     case 'launching':
-      return answer.lastError ? [`the last error there was: ${answer.lastError}`] : [];
     case 'deferred':
+      return answer.lastError ? [`the last error there was: ${answer.lastError}`] : [];
     case 'undecided':
     case 'declined':
     case 'no label':

@@ -89,7 +89,9 @@ export async function startLauncher(options: LauncherOptions): Promise<Launcher>
   });
   const reaper = createReaper(context, providers);
   const cleaner = createCleaner(context, providers, reaper);
-  const staticNodes = createStaticNodes(context, providers);
+  const staticNodes = createStaticNodes(context, providers, {
+    onTrouble: (provider, pool, reason) => pools.noteError(provider, pool, reason),
+  });
   const registry = createRegistry(store, { log: log.named('ComponentRegistry'), version: options.version });
   const status = createStatusWriter(context, () => pools.all());
   const pools = createPools(context, { providers, reaper, registry, status });

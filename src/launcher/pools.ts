@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { nowS } from '../clock.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { reasonOf } from '../errors.ts';
 import { drainId } from '../model/drain.ts';
@@ -30,6 +31,8 @@ export interface Pools {
   requestLeft(requestId: string): void;
   /** Health or quota of the provider changed. */
   providerChanged(provider: string): void;
+  /** Something went wrong in a pool, for people to see. */
+  noteError(provider: string, pool: string, message: string): void;
   /** Removes ready nodes that have become useless since, and looks at the open requests. */
   sweep(): void;
   /** An operator began or ended a drain. */
@@ -189,6 +192,11 @@ export function createPools(
     providerChanged(provider) {
       for (const { pool } of workers.values()) if (pool.config.provider === provider) register(pool);
       this.wakeProvider(provider);
+    },
+    noteError(provider, pool, message) {
+      const found = workers.get(keyOf(provider, pool))?.pool;
+      if (found) found.lastError = { message, timeS: nowS(context.clock) };
+      status.changed();
     },
     drainsChanged() {
       for (const { pool } of workers.values()) {

@@ -13,34 +13,73 @@ const LAUNCHER = 'static driver';
 
 /** Gives every slot of the static hosts a node record: ready when the host answers, anew after each use. */
 export interface StaticNodes {
-  /** Compares slots and records of one provider, soon; calls while one runs lead to one more. */
+  /** Compares slots and records of one provider. A host that does not answer keeps no other one waiting. */
   register(provider: string): void;
 }
 
-export function createStaticNodes(context: Context, providers: Providers): StaticNodes {
-  const { store, world, clock } = context;
-  const running = new Set<string>();
-  const again = new Set<string>();
-  /** Why a host was not registered; logged when it changes. */
-  const troubles = new Map<string, string>();
-  /** Providers whose records have been brought up to date with their configuration. */
-  const refreshed = new WeakSet<ProviderRuntime>();
+export interface StaticNodesDeps {
+  /** A host of the pool is not available; called when the reason changes. */
+  onTrouble(provider: string, pool: string, reason: string): void;
+}
 
-  const registerAll = async (runtime: ProviderRuntime, inventory: Inventory) => {
+export function createStaticNodes(
+  context: Context,
+  providers: Providers,
+  deps: StaticNodesDeps,
+): StaticNodes {
+  const { store, world, clock } = context;
+  /** Slots that are being looked at, and those of them to be compared once more afterwards. */
+  const busy = new Set<string>();
+  const again = new Set<string>();
+  /** Why a host was not registered; told when it changes. */
+  const troubles = new Map<string, string>();
+  /** Slots whose records have been brought up to date with this configuration of their provider. */
+  const refreshed = new WeakMap<ProviderRuntime, Set<string>>();
+
+  const compare = (runtime: ProviderRuntime, inventory: Inventory) => {
+    const { name } = runtime.config;
     const unclaimed = new Map<string, Entry<Node>>();
-    for (const entry of world.nodesOfProvider(runtime.config.name)) unclaimed.set(entry.id, entry);
-    const work: Promise<void>[] = [];
-    const isNew = !refreshed.has(runtime);
-    refreshed.add(runtime);
+    for (const entry of world.nodesOfProvider(name)) unclaimed.set(entry.id, entry);
     for (const slot of inventory.slots()) {
       const existing = [...unclaimed.values()].find(({ value }) => keyOf(value) === slot.key);
       if (existing) unclaimed.delete(existing.id);
-      if (!existing) work.push(registerSlot(slot, runtime, inventory));
-      else if (isIdle(existing) && (isNew || isOutdated(existing, slot)))
-        work.push(refreshSlot(existing, slot, runtime, inventory));
+      attend(runtime, `${name}/${slot.key}`, () => updateSlot(slot, existing, runtime, inventory));
     }
-    for (const surplus of unclaimed.values()) if (isIdle(surplus)) work.push(removeSurplus(surplus));
-    await Promise.all(work);
+    for (const surplus of unclaimed.values()) {
+      if (isIdle(surplus)) attend(runtime, `${name}/${surplus.id}`, () => removeSurplus(surplus));
+    }
+  };
+
+  /** Runs the work unless some for the same thing runs already; then all is compared again after that. */
+  const attend = (runtime: ProviderRuntime, key: string, work: () => Promise<void> | undefined) => {
+    if (busy.has(key)) return void again.add(key);
+    const running = work();
+    if (!running) return;
+    busy.add(key);
+    running
+      .catch((error: unknown) => {
+        if (error instanceof NotFoundError) return;
+        runtime.log.error('static nodes were not registered', { error: reasonOf(error) });
+      })
+      .finally(() => {
+        busy.delete(key);
+        if (again.delete(key)) register(runtime.config.name);
+      });
+  };
+
+  const updateSlot = (
+    slot: StaticSlot,
+    existing: Entry<Node> | undefined,
+    runtime: ProviderRuntime,
+    inventory: Inventory,
+  ): Promise<void> | undefined => {
+    const known = refreshed.get(runtime) ?? new Set<string>();
+    refreshed.set(runtime, known);
+    const isNew = !known.has(slot.key);
+    known.add(slot.key);
+    if (!existing) return registerSlot(slot, runtime, inventory);
+    if (!isIdle(existing) || !(isNew || isOutdated(existing, slot))) return undefined;
+    return refreshSlot(existing, slot, runtime, inventory);
   };
 
   const registerSlot = async (slot: StaticSlot, runtime: ProviderRuntime, inventory: Inventory) => {
@@ -95,31 +134,19 @@ export function createStaticNodes(context: Context, providers: Providers): Stati
       const reason = reasonOf(error);
       if (troubles.get(slot.key) !== reason) {
         runtime.log.warning('a static host is not available', { slot: slot.key, error: reason });
+        deps.onTrouble(runtime.config.name, slot.pool.name, reason);
       }
       troubles.set(slot.key, reason);
       return undefined;
     }
   };
 
-  return {
-    register(provider) {
-      const runtime = providers.current(provider);
-      const inventory = runtime?.provider.inventory;
-      if (!runtime || !inventory || context.closed.aborted) return;
-      if (running.has(provider)) return void again.add(provider);
-      running.add(provider);
-      registerAll(runtime, inventory)
-        .catch((error: unknown) => {
-          if (!(error instanceof NotFoundError)) {
-            runtime.log.error('static nodes were not registered', { error: reasonOf(error) });
-          }
-        })
-        .finally(() => {
-          running.delete(provider);
-          if (again.delete(provider)) this.register(provider);
-        });
-    },
+  const register = (provider: string) => {
+    const runtime = providers.current(provider);
+    const inventory = runtime?.provider.inventory;
+    if (runtime && inventory && !context.closed.aborted) compare(runtime, inventory);
   };
+  return { register };
 }
 
 function isIdle({ value, locked }: Entry<Node>): boolean {

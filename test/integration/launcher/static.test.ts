@@ -1,4 +1,6 @@
 /** Registered machines: real SSH servers on this one. */
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { fakeConfig } from '../../support/fake-config.ts';
 import { FAST_ROUNDS, startTestLauncher } from '../../support/launcher.ts';
@@ -79,6 +81,30 @@ t.test('a host that does not answer is not lent, and comes back when it does', a
   t.equal((await test.outcome(request.id)).value.state, 'fulfilled');
   const registered = test.logged.filter(({ message }) => message === 'static node registered').length;
   t.equal(registered, 2, 'registered once before and once after');
+});
+
+t.test('a host that is silent keeps no other one waiting', async (t) => {
+  const server = await startSshServer(t);
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  t.teardown(() => silent.close());
+  const { port } = silent.address() as AddressInfo;
+  const mute = { name: '127.0.0.1', 'connection-port': port, labels: ['big'], timeout: 3600 };
+  const test = await start(t, [mute, host(server)]);
+  for (let turn = 0; turn < 3; turn += 1) {
+    const { id } = await test.fulfilled(['small']);
+    await (await test.use(id)).finish();
+  }
+});
+
+t.test('says in the status of its pool why a host is not available', async (t) => {
+  const server = await startSshServer(t);
+  await server.close();
+  const test = await start(t, [host(server, { 'host-key': [] })]);
+  const status = await test.wait(() =>
+    [...test.pools.entries.values()].map(({ value }) => value).find(({ lastError }) => lastError !== null),
+  );
+  t.match(status.lastError, /ECONNREFUSED|refused/);
 });
 
 t.test('several requests for several labels do not get in each other’s way', async (t) => {

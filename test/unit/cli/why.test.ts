@@ -197,6 +197,14 @@ t.test('tells who used nodepool request how to give the nodes back', async (t) =
   t.same(advice, ['nodepool release 200-0000000005 gives back what it got']);
 });
 
+t.test('shows the last error of a pool that defers, such as a host that does not answer', async (t) => {
+  const { advice } = ask({
+    pools: [pool({ lastError: 'web1:22 does not answer' })],
+    decisions: decided('deferred', 'no free node with label debian'),
+  });
+  t.same(advice, ['the last error there was: web1:22 does not answer']);
+});
+
 t.test('prints use against limits, unlimited ones too', async (t) => {
   t.equal(formatUse({ instances: 3, cores: 6 }, { instances: 10 }), '3 of 10 instances, 6 cores');
   t.equal(formatUse({}, { ram: 100 }), '0 of 100 ram');

@@ -29,6 +29,8 @@ const MAX_VALUES = 500_000;
 interface Work {
   source: Source;
   problems: Problem[];
+  /** Mistakes already told: what an alias repeats is wrong in one place only. */
+  told: Set<string>;
   /** Paths of aliases that lead nowhere. */
   broken: Set<string>;
   anchors: Map<string, Node>;
@@ -42,6 +44,7 @@ export function convert(root: Node | null, source: Source): Converted {
   const work: Work = {
     source,
     problems: [],
+    told: new Set(),
     broken: new Set(),
     anchors: new Map(),
     aliases: new Map(),
@@ -166,7 +169,11 @@ function complainOfRepeat(work: Work, pair: Pair, first: Pair, path: Path): void
 }
 
 function complain(work: Work, node: Node | null, path: Path, expected: string, found: string): void {
-  const line = work.source.lineAt(node?.range?.[0] ?? 0);
+  const offset = node?.range?.[0] ?? 0;
+  const mistake = `${offset} ${expected}`;
+  if (work.told.has(mistake)) return;
+  work.told.add(mistake);
+  const line = work.source.lineAt(offset);
   work.problems.push({ file: work.source.file, line, path: formatPath(path), expected, found });
 }
 

@@ -151,8 +151,9 @@ async function readSecure(
 function arrange(problems: readonly Problem[], files: readonly (OpenedFile | undefined)[]): Problem[] {
   const arranged: Problem[] = [];
   for (const { path, document, problems: own } of files.filter((file) => file !== undefined)) {
+    const certain = new Set(own);
     const mine = problems.filter(
-      (problem) => problem.file === path && (own.includes(problem) || !document?.broken.has(problem.path)),
+      (problem) => problem.file === path && (certain.has(problem) || !document?.broken.has(problem.path)),
     );
     const unique = new Map(mine.map((problem) => [JSON.stringify(problem), problem]));
     arranged.push(...[...unique.values()].sort((a, b) => (a.line ?? 0) - (b.line ?? 0)));

@@ -71,14 +71,24 @@ class Model {
   }
 }
 
-/** The same operation on the real store. Locks are kept so that a later step can release them. */
-async function apply(store: Store, held: Map<string, Held<Node>>, { id, do: what }: Step): Promise<string> {
+/** The locks that a store holds, by record: for each, what the operations that were to give it gave, in their order. */
+type Locks = Map<string, Promise<Held<Node> | undefined>[]>;
+
+/**
+ * The same operation on the real store. Locks are kept so that a later step can release them: in the order in which
+ * they were asked for, since operations issued at once may be answered in any order.
+ */
+async function apply(store: Store, locks: Locks, { id, do: what }: Step): Promise<string> {
+  const keep = (asked: Promise<Held<Node> | undefined>) => {
+    locks.set(id, [...(locks.get(id) ?? []), asked.catch(() => undefined)]);
+    return asked;
+  };
   switch (what) {
     case 'create':
       await store.nodes.create(makeNode({ slot: 0 }), { id });
       return 'ok';
     case 'createLocked':
-      held.set(id, await store.nodes.createLocked(makeNode({ slot: 0 }), { id }));
+      await keep(store.nodes.createLocked(makeNode({ slot: 0 }), { id }));
       return 'ok';
     case 'update': {
       const { value } = await store.nodes.update(id, (node) => ({ ...node, slot: (node.slot ?? 0) + 1 }));
@@ -88,13 +98,14 @@ async function apply(store: Store, held: Map<string, Held<Node>>, { id, do: what
       await store.nodes.remove(id);
       return 'ok';
     case 'lock': {
-      const lock = await store.nodes.lock(id);
-      if (lock) held.set(id, lock);
+      const lock = await keep(store.nodes.lock(id));
       return lock ? 'ok' : 'busy';
     }
-    case 'release':
-      await held.get(id)?.release();
+    case 'release': {
+      const held = await Promise.all(locks.get(id) ?? []);
+      await held.findLast((lock) => lock !== undefined)?.release();
       return 'ok';
+    }
     case 'get': {
       const entry = await store.nodes.get(id);
       return entry ? `ok ${String(entry.value.slot)} ${entry.locked}` : 'absent';
@@ -114,7 +125,7 @@ t.test('any sequence of operations gives what a simple model gives', { timeout: 
       const stores = [await openPlace(place), await openPlace(place)] as const;
       try {
         const model = new Model();
-        const held = [new Map<string, Held<Node>>(), new Map<string, Held<Node>>()] as const;
+        const locks: readonly [Locks, Locks] = [new Map(), new Map()];
         const views = [await stores[0].nodes.watch(), await stores[1].nodes.watch()] as const;
         for (const burst of sequence) {
           const who = burst[0]?.who ?? 0;
@@ -125,7 +136,7 @@ t.test('any sequence of operations gives what a simple model gives', { timeout: 
           const expected = steps.map((one) => model.apply(one));
           const actual = await Promise.all(
             steps.map((one) =>
-              apply(stores[who], held[who], one).catch((error: unknown) => (error as Error).name),
+              apply(stores[who], locks[who], one).catch((error: unknown) => (error as Error).name),
             ),
           );
           if (actual.join() !== expected.join())

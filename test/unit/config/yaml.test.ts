@@ -64,6 +64,20 @@ t.test('ends with a complaint where aliases multiply without end', async (t) => 
   t.match(problems, [{ found: 'aliases that multiply' }]);
 });
 
+t.test('tells a mistake once, however often aliases repeat it', async (t) => {
+  const rows = ['a0: &a0 [*nothing, *nothing]'];
+  for (let i = 1; i < 6; i++)
+    rows.push(
+      `a${i}: &a${i} [${Array(9)
+        .fill(`*a${i - 1}`)
+        .join(', ')}]`,
+    );
+  const { problems, broken } = parse(makeSource('f.yaml', rows.join('\n'), {}));
+  t.match(problems, [{ path: 'a0[0]' }, { path: 'a0[1]' }]);
+  t.equal(problems.length, 2);
+  t.ok(broken.has('a1[8][1]'), 'no further complaints where it is repeated');
+});
+
 t.test('survives nesting deeper than any stack', async (t) => {
   const { problems } = parse(makeSource('f.yaml', '['.repeat(100_000), {}));
   t.equal(problems.length, 1);

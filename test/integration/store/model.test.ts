@@ -71,44 +71,38 @@ class Model {
   }
 }
 
-/** The locks that a store holds, by record: for each, what the operations that were to give it gave, in their order. */
-type Locks = Map<string, Promise<Held<Node> | undefined>[]>;
+/** The lock that a store holds on each record, as earlier bursts have left it. */
+type Locks = Map<string, Held<Node>>;
 
-/**
- * The same operation on the real store. Locks are kept so that a later step can release them: in the order in which
- * they were asked for, since operations issued at once may be answered in any order.
- */
-async function apply(store: Store, locks: Locks, { id, do: what }: Step): Promise<string> {
-  const keep = (asked: Promise<Held<Node> | undefined>) => {
-    locks.set(id, [...(locks.get(id) ?? []), asked.catch(() => undefined)]);
-    return asked;
-  };
+/** The same operation on the real store; it gives its result, and the lock when it has taken one. */
+async function apply(
+  store: Store,
+  locks: Locks,
+  { id, do: what }: Step,
+): Promise<{ result: string; lock?: Held<Node> | undefined }> {
   switch (what) {
     case 'create':
       await store.nodes.create(makeNode({ slot: 0 }), { id });
-      return 'ok';
+      return { result: 'ok' };
     case 'createLocked':
-      await keep(store.nodes.createLocked(makeNode({ slot: 0 }), { id }));
-      return 'ok';
+      return { result: 'ok', lock: await store.nodes.createLocked(makeNode({ slot: 0 }), { id }) };
     case 'update': {
       const { value } = await store.nodes.update(id, (node) => ({ ...node, slot: (node.slot ?? 0) + 1 }));
-      return `ok ${String(value.slot)}`;
+      return { result: `ok ${String(value.slot)}` };
     }
     case 'remove':
       await store.nodes.remove(id);
-      return 'ok';
+      return { result: 'ok' };
     case 'lock': {
-      const lock = await keep(store.nodes.lock(id));
-      return lock ? 'ok' : 'busy';
+      const lock = await store.nodes.lock(id);
+      return { result: lock ? 'ok' : 'busy', lock };
     }
-    case 'release': {
-      const held = await Promise.all(locks.get(id) ?? []);
-      await held.findLast((lock) => lock !== undefined)?.release();
-      return 'ok';
-    }
+    case 'release':
+      await locks.get(id)?.release();
+      return { result: 'ok' };
     case 'get': {
       const entry = await store.nodes.get(id);
-      return entry ? `ok ${String(entry.value.slot)} ${entry.locked}` : 'absent';
+      return { result: entry ? `ok ${String(entry.value.slot)} ${entry.locked}` : 'absent' };
     }
   }
 }
@@ -134,11 +128,18 @@ t.test('any sequence of operations gives what a simple model gives', { timeout: 
             .map((one) => ({ ...one, who }))
             .filter((one, index) => one.do !== 'release' || index === 0);
           const expected = steps.map((one) => model.apply(one));
-          const actual = await Promise.all(
+          const outcomes = await Promise.all(
             steps.map((one) =>
-              apply(stores[who], locks[who], one).catch((error: unknown) => (error as Error).name),
+              apply(stores[who], locks[who], one).catch((error: unknown) => ({
+                result: (error as Error).name,
+                lock: undefined,
+              })),
             ),
           );
+          // In the order in which they were asked for: what is issued at once may be answered in any order.
+          for (const [index, { lock }] of outcomes.entries())
+            if (lock) locks[who].set((steps[index] as Step).id, lock);
+          const actual = outcomes.map(({ result }) => result);
           if (actual.join() !== expected.join())
             throw new Error(`${actual.join()} instead of ${expected.join()}`);
           if (steps.every((one) => one.do === 'get' || one.do === 'release')) continue;

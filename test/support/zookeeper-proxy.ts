@@ -16,6 +16,8 @@ export interface Proxy {
   /** Keeps the connections, and lets nothing through in either direction, until `thaw`. */
   freeze(): void;
   thaw(): void;
+  /** Keeps back what clients ask, until `thaw`; what servers say still comes through. */
+  holdRequests(): void;
   /** Accepts the next connection, and never answers on it. */
   ignoreNext(): void;
   /** Lets the next request with this opcode through to the server, but cuts instead of passing the answer on. */
@@ -113,6 +115,7 @@ export async function startProxy(
       isFrozen = true;
       eachSocket((socket) => socket.pause());
     },
+    holdRequests: () => pairs.forEach(({ client }) => client.pause()),
     thaw() {
       isFrozen = false;
       eachSocket((socket) => socket.resume());

@@ -1,8 +1,10 @@
+import { nameOf, parentOf } from '../paths.ts';
 import type { Step } from './ordered-queue.ts';
 
 /** Reads whose results are not applied yet, by path. */
 export class PendingReads {
   readonly #steps = new Map<string, Set<Step>>();
+  readonly #listings = new Map<string, Set<Set<string>>>();
   readonly #unsent = new Set<string>();
 
   add(path: string, step: Step): void {
@@ -21,6 +23,24 @@ export class PendingReads {
     for (const step of this.#steps.get(path) ?? []) step.isVoid = true;
     this.#steps.delete(path);
     this.#unsent.delete(path);
+    for (const deleted of this.#listings.get(parentOf(path)) ?? []) deleted.add(nameOf(path));
+  }
+
+  /**
+   * A listing is being asked for. Returns the names that are deleted until it is applied: where it has such a name, the
+   * child has been created anew, and differs from the one known before.
+   */
+  beginListing(path: string): Set<string> {
+    const deleted = new Set<string>();
+    const listings = this.#listings.get(path);
+    if (listings) listings.add(deleted);
+    else this.#listings.set(path, new Set([deleted]));
+    return deleted;
+  }
+
+  endListing(path: string, deleted: Set<string>): void {
+    const listings = this.#listings.get(path);
+    if (listings?.delete(deleted) && listings.size === 0) this.#listings.delete(path);
   }
 
   /** A read asked for in this tick leaves with the next write: it shows whatever the events of this tick tell. */

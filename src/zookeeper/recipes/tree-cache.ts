@@ -214,11 +214,13 @@ export class TreeCache {
   #enqueueListing(path: string, walk?: WalkWindow): void {
     if (this.#interestIn(path) === 'name') return;
     walk?.begin();
+    const deleted = this.#reads.beginListing(path);
     const step = this.#queue.add(async () => {
       const names = await this.#read(path, () => this.#client.getChildren(path, this.#readOptions()));
       return (isVoid) => {
         this.#reads.delete(path, step);
-        if (!isVoid && names) this.#applyListing(path, names, walk);
+        this.#reads.endListing(path, deleted);
+        if (!isVoid && names) this.#applyListing(path, { names, deleted }, walk);
         else if (!isVoid && names === undefined) this.#applyAbsent(path);
         walk?.done();
       };
@@ -226,7 +228,11 @@ export class TreeCache {
     this.#reads.add(path, step);
   }
 
-  #applyListing(path: string, names: string[], walk: WalkWindow | undefined): void {
+  #applyListing(
+    path: string,
+    { names, deleted }: { names: string[]; deleted: ReadonlySet<string> },
+    walk: WalkWindow | undefined,
+  ): void {
     const found = new Set(names);
     const known = this.#tree.childrenOf(path);
     for (const name of [...known]) if (!found.has(name)) this.#applyAbsent(joinPath(path, name));
@@ -234,7 +240,8 @@ export class TreeCache {
       const child = joinPath(path, name);
       if (this.#interestIn(child) === 'nothing') continue;
       if (walk && !walk.isCancelled) walk.add(() => this.#enqueueRead(child, walk));
-      else if (!known.has(name) && this.#usesOneShots) this.#enqueueRead(child, undefined);
+      else if (this.#usesOneShots && (deleted.has(name) || !known.has(name)))
+        this.#enqueueRead(child, undefined);
     }
   }
 

@@ -105,6 +105,24 @@ t.test('a tree cache and a real server', { skip: zookeeperMissing() }, async (t)
     });
   }
 
+  t.test('before 3.6, a listing that overtakes the news of a deletion hides nothing', async (t) => {
+    const { proxy, client, other } = await setUp(t, 6000, (made) => made.forget(addWatch, setWatches2));
+    await other.create('/again', 'old');
+    let heard: (() => void) | undefined;
+    const removed = new Promise<void>((resolve) => (heard = resolve));
+    await client.exists('/again', { watch: ({ type }) => type === 'deleted' && heard?.() });
+    const cache = await openTreeCache(client, '/');
+    proxy.holdRequests();
+    await other.create('/other'); // makes the client ask for the listing, which waits in the proxy
+    await other.delete('/again');
+    await other.create('/again', 'new');
+    await removed;
+    proxy.thaw();
+    await until(() => cache.get('/other') !== undefined, { what: 'the listing to be applied' });
+    await until(() => cache.get('/again')?.data.toString() === 'new', { what: 'the new one to be seen' });
+    await cache.close();
+  });
+
   t.test('costs one read for a change and none for a deletion', async (t) => {
     const { proxy, client, other } = await setUp(t);
     await Promise.all(Array.from({ length: 300 }, (_, index) => other.create(`/n${index}`, 'x')));

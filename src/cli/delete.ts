@@ -5,8 +5,8 @@ import type { Entry, Store } from '../store/store.ts';
 import { destroyInstance } from './destroy-instance.ts';
 import { EXIT_FAILED, Failure } from './failure.ts';
 import { nodeIdOf } from './ids.ts';
-import { lockNode } from './lock-node.ts';
-import { jsonNodeColumns, nodeColumns } from './node-columns.ts';
+import { lockNode } from '../operator/lock-node.ts';
+import { jsonNodeColumns, nodeColumns } from '../operator/node-columns.ts';
 import { printRows, warn } from './print.ts';
 import type { Run, Tools } from './verb.ts';
 

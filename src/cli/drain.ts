@@ -1,9 +1,8 @@
 import { nowS } from '../clock.ts';
-import { StoreError } from '../errors.ts';
-import { drainId } from '../model/drain.ts';
 import type { Node } from '../model/node.ts';
 import type { Entry, Store } from '../store/store.ts';
-import { formatSpan } from './cell.ts';
+import { formatSpan } from '../operator/cell.ts';
+import { drainPool } from '../operator/drain-pool.ts';
 import { checkPoolName } from './known-pools.ts';
 import { printJson, say } from './print.ts';
 import { startProgress } from './progress.ts';
@@ -14,7 +13,7 @@ export const run: Run = async (tools, { args, options }) => {
   const [provider = '', pool = null] = args;
   const store = await tools.openStore();
   await checkPoolName(tools, store, { provider, pool });
-  await createDrain(tools, store, provider, pool);
+  await drainPool(store, { provider, pool }, tools.clock);
   const where = pool === null ? provider : `${provider}/${pool}`;
   say(
     tools,
@@ -29,17 +28,6 @@ export const run: Run = async (tools, { args, options }) => {
   report(tools, { provider, pool, where, nodes });
   return 0;
 };
-
-/** Repeating is harmless. */
-async function createDrain(tools: Tools, store: Store, provider: string, pool: string | null): Promise<void> {
-  const id = drainId(provider, pool);
-  if (await store.drains.get(id)) return;
-  try {
-    await store.drains.create({ provider, pool, createdTimeS: nowS(tools.clock), unknown: {} }, { id });
-  } catch (error) {
-    if (!(error instanceof StoreError) || !(await store.drains.get(id))) throw error;
-  }
-}
 
 async function waitUntilUnused(
   tools: Tools,

@@ -1,13 +1,13 @@
 import { nowS } from '../clock.ts';
-import { escapeText, formatSpan } from './cell.ts';
+import { escapeText, formatSpan } from '../operator/cell.ts';
 import { Failure } from './failure.ts';
 import { requestIdOf } from './ids.ts';
 import { printJson, printRows } from './print.ts';
-import { readFacts } from './read-facts.ts';
-import { advise, formatUse, summarise } from './summary.ts';
-import type { Column } from './table.ts';
+import { readFacts } from '../operator/read-facts.ts';
+import { advise, formatUse, summarise } from '../operator/summary.ts';
+import type { Column } from '../operator/table.ts';
 import type { Run } from './verb.ts';
-import { askPools, poolKey, type PoolAnswer } from './why.ts';
+import { askPools, poolKey, type PoolAnswer } from '../operator/why.ts';
 
 /** Why a request waits, for every pool, with the figures and what to do next. */
 export const run: Run = async (tools, { args }) => {

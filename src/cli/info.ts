@@ -2,13 +2,13 @@ import { nowS } from '../clock.ts';
 import type { Node } from '../model/node.ts';
 import type { PoolStatus } from '../model/pool-status.ts';
 import type { Entry } from '../store/store.ts';
-import { jsonNodeColumns } from './node-columns.ts';
+import { jsonNodeColumns } from '../operator/node-columns.ts';
 import { printJson, printRows } from './print.ts';
 import { checkPoolName } from './known-pools.ts';
-import { formatUse } from './summary.ts';
-import { toObjects, type Column } from './table.ts';
+import { formatUse } from '../operator/summary.ts';
+import { toObjects, type Column } from '../operator/table.ts';
 import type { Run } from './verb.ts';
-import { drainsOf, registeredPools, type RegisteredPool } from './why.ts';
+import { drainsOf, registeredPools, type RegisteredPool } from '../operator/why.ts';
 
 /** What is stored about one provider: its pools as launchers report them, and its nodes. */
 export const run: Run = async (tools, { args }) => {

@@ -2,7 +2,7 @@ import { ConfigError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { Failure } from './failure.ts';
 import type { Tools } from './verb.ts';
-import { registeredPools } from './why.ts';
+import { registeredPools } from '../operator/why.ts';
 
 export interface PoolName {
   provider: string;

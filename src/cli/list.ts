@@ -1,5 +1,5 @@
 import { nowS } from '../clock.ts';
-import { detailColumns, jsonNodeColumns, nodeColumns } from './node-columns.ts';
+import { detailColumns, jsonNodeColumns, nodeColumns } from '../operator/node-columns.ts';
 import { printRows, warn } from './print.ts';
 import type { Run } from './verb.ts';
 

@@ -1,5 +1,5 @@
 /** What every verb prints: rows, JSON, messages. */
-import { renderTable, toObjects, type Column } from './table.ts';
+import { renderTable, toObjects, type Column } from '../operator/table.ts';
 import type { Tools } from './verb.ts';
 
 /** Rows as a table, or as JSON with more keys than the table has columns. */

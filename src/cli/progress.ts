@@ -1,5 +1,5 @@
 /** Shows what is being waited for: one line that updates on a terminal, a line for each change elsewhere. */
-import { clip, escapeText, formatSpan } from './cell.ts';
+import { clip, escapeText, formatSpan } from '../operator/cell.ts';
 import type { Io } from './verb.ts';
 
 export interface Progress {

@@ -5,9 +5,9 @@ import type { NodeRequest } from '../model/request.ts';
 import type { Entry, Store } from '../store/store.ts';
 import { Failure } from './failure.ts';
 import { nodeIdOf, requestIdOf } from './ids.ts';
-import { lockNode } from './lock-node.ts';
+import { lockNode } from '../operator/lock-node.ts';
 import { printJson, say } from './print.ts';
-import { REQUESTOR } from './requestor.ts';
+import { REQUESTOR } from '../operator/requestor.ts';
 import type { Run, Tools } from './verb.ts';
 
 /** Gives back what `nodepool request` got: all of a request, or one node of it. */

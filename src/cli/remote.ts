@@ -4,7 +4,7 @@ import ssh2, { type AnyAuthMethod, type Client, type ClientChannel } from 'ssh2'
 import { algorithmsOf, fingerprint, formatHostKey, typeOf } from '../driver/host-key.ts';
 import { reasonOf } from '../errors.ts';
 import { EXIT_NOT_RUN, Failure } from './failure.ts';
-import type { SshTarget } from './connection.ts';
+import type { SshTarget } from '../operator/connection.ts';
 import type { Identities } from './identity.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 20_000;

@@ -1,11 +1,11 @@
 import { nowS } from '../clock.ts';
 import { makeRequest } from '../model/request.ts';
-import { connectionCommand, sshTarget } from './connection.ts';
-import { jsonNodeColumns } from './node-columns.ts';
+import { connectionCommand, sshTarget } from '../operator/connection.ts';
+import { jsonNodeColumns } from '../operator/node-columns.ts';
 import { printJson } from './print.ts';
 import { startProgress } from './progress.ts';
-import { REQUESTOR } from './requestor.ts';
-import { toObjects } from './table.ts';
+import { REQUESTOR } from '../operator/requestor.ts';
+import { toObjects } from '../operator/table.ts';
 import type { Run } from './verb.ts';
 import { waitForNodes, watchRequests } from './wait-request.ts';
 

@@ -1,6 +1,6 @@
 /** `run LABEL -- COMMAND`: the command on every node at once, with its output streamed. */
 import { once } from 'node:events';
-import type { SshTarget } from './connection.ts';
+import type { SshTarget } from '../operator/connection.ts';
 import { EXIT_NOT_RUN, Failure, Interrupted } from './failure.ts';
 import { prefixedLines } from './prefixed-lines.ts';
 import { connect, execute, type Streams } from './remote.ts';

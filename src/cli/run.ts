@@ -2,8 +2,8 @@
 import { nowS } from '../clock.ts';
 import { makeRequest } from '../model/request.ts';
 import type { Store } from '../store/store.ts';
-import { formatSpan } from './cell.ts';
-import { sshTarget, type SshTarget } from './connection.ts';
+import { formatSpan } from '../operator/cell.ts';
+import { sshTarget, type SshTarget } from '../operator/connection.ts';
 import { EXIT_NOT_RUN, Failure, Interrupted, UsageError } from './failure.ts';
 import { findIdentities, type Identities } from './identity.ts';
 import { takeNodes, type Lease, type Return } from './lease.ts';

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EXIT_NOT_RUN, Failure } from './failure.ts';
-import type { SshTarget } from './connection.ts';
+import type { SshTarget } from '../operator/connection.ts';
 import type { Identities } from './identity.ts';
 import { warn } from './print.ts';
 import type { Tools } from './verb.ts';

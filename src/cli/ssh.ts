@@ -1,4 +1,4 @@
-import { sshTarget } from './connection.ts';
+import { sshTarget } from '../operator/connection.ts';
 import { Failure, UsageError } from './failure.ts';
 import { findIdentities } from './identity.ts';
 import { nodeIdOf } from './ids.ts';

@@ -1,13 +1,13 @@
 import { nowS } from '../clock.ts';
 import type { NodeRequest } from '../model/request.ts';
 import type { Entry, Store, View } from '../store/store.ts';
-import { formatSpan } from './cell.ts';
+import { formatSpan } from '../operator/cell.ts';
 import { EXIT_NOT_RUN, EXIT_TIMEOUT, Failure } from './failure.ts';
 import type { Progress } from './progress.ts';
-import { readFacts } from './read-facts.ts';
-import { advise, summarise } from './summary.ts';
+import { readFacts } from '../operator/read-facts.ts';
+import { advise, summarise } from '../operator/summary.ts';
 import type { Tools } from './verb.ts';
-import { askPools } from './why.ts';
+import { askPools } from '../operator/why.ts';
 
 /** A request that is answered quickly needs no explanation. */
 const EXPLAIN_AFTER_MS = 300;

@@ -8,6 +8,7 @@ import ts from 'typescript';
 const rows = [
   ['bin'],
   ['cli', 'sfconfig', 'web'],
+  ['operator'],
   ['launcher', 'dib'],
   ['runc', 'openstack', 'fake', 'static'],
   ['driver'],
@@ -29,7 +30,9 @@ t.test('every import in src/ points downward', async (t) => {
 
 t.test('tells imports that the rules allow from those that they forbid', async (t) => {
   const cases: [from: string, specifier: string, rule: RegExp | undefined][] = [
-    ['cli/list.ts', './table.ts', undefined],
+    ['cli/list.ts', './print.ts', undefined],
+    ['cli/list.ts', '../operator/table.ts', undefined],
+    ['operator/table.ts', '../cli/print.ts', /operator is below cli/],
     ['cli/list.ts', '../store/store.ts', undefined],
     ['store/embedded/lock.ts', '../../model/node.ts', undefined],
     ['launcher/plan.ts', '../log.ts', undefined],

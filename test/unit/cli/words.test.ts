@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import t from 'tap';
-import { connectionCommand, quoteWord, sshTarget } from '../../../src/cli/connection.ts';
+import { connectionCommand, quoteWord, sshTarget } from '../../../src/operator/connection.ts';
 import { parseCount, parseDuration } from '../../../src/cli/duration.ts';
 import { joinCommand } from '../../../src/cli/remote-command.ts';
 import { sshArguments } from '../../../src/cli/shell.ts';

@@ -27,8 +27,8 @@ export function nodeColumns(nowS: number): NodeColumn[] {
   ];
 }
 
-/** `list --detail`: twenty-one columns as they have always been, then a connection to paste. */
-export function detailColumns(nowS: number): NodeColumn[] {
+/** Twenty-one columns as they have always been; all of them also in `/node-list`. */
+export function allNodeColumns(nowS: number): NodeColumn[] {
   return [
     ...nodeColumns(nowS),
     { header: 'Pool', key: 'pool', value: ({ value }) => value.pool, flexible: true },
@@ -43,6 +43,13 @@ export function detailColumns(nowS: number): NodeColumn[] {
     { header: 'Comment', key: 'comment', value: ({ value }) => value.comment, flexible: true },
     { header: 'User Data', key: 'user_data', value: ({ value }) => value.userData, flexible: true },
     { header: 'Driver Data', key: 'driver_data', value: ({ value }) => value.driverData, flexible: true },
+  ];
+}
+
+/** `list --detail`: the twenty-one columns, then a connection to paste. */
+export function detailColumns(nowS: number): NodeColumn[] {
+  return [
+    ...allNodeColumns(nowS),
     { header: 'Connection', key: 'connection', value: connection, text: (row) => cellText(connection(row)) },
   ];
 }

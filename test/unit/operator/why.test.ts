@@ -1,7 +1,7 @@
 import t from 'tap';
-import { groupByRequest } from '../../../src/cli/read-facts.ts';
-import { advise, formatUse, summarise, type MoreFacts } from '../../../src/cli/summary.ts';
-import { askPools } from '../../../src/cli/why.ts';
+import { groupByRequest } from '../../../src/operator/read-facts.ts';
+import { advise, formatUse, summarise, type MoreFacts } from '../../../src/operator/summary.ts';
+import { askPools } from '../../../src/operator/why.ts';
 import { makeComponent } from '../../../src/model/component.ts';
 import type { PoolDecision } from '../../../src/model/decision.ts';
 import { makeNode, type Node } from '../../../src/model/node.ts';

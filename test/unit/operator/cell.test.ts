@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { cellText, clip, displayWidth, escapeText, formatAge, formatSpan } from '../../../src/cli/cell.ts';
+import {
+  cellText,
+  clip,
+  displayWidth,
+  escapeText,
+  formatAge,
+  formatSpan,
+} from '../../../src/operator/cell.ts';
 
 t.test('makes terminal escapes and line breaks of foreign text visible', async (t) => {
   t.equal(escapeText('a\nb\tc\x1b[31mred'), 'a\\nb\\tc\\x1b[31mred');

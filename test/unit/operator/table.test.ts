@@ -1,5 +1,5 @@
 import t from 'tap';
-import { renderTable, toObjects, type Column } from '../../../src/cli/table.ts';
+import { renderTable, toObjects, type Column } from '../../../src/operator/table.ts';
 
 interface Row {
   id: string;

@@ -1,25 +1,25 @@
 import type { Node } from '../model/node.ts';
 import { NotFoundError } from '../errors.ts';
 import type { Held, Store } from '../store/store.ts';
-import { Failure } from './failure.ts';
+import { Refusal } from './refusal.ts';
 
 /** How long an operator's command waits for a node that somebody else has. */
 const LOCK_WAIT_MS = 5000;
 
-/** Takes a node's lock, or says why it cannot be had. Throws Failure. */
+/** Takes a node's lock, or says why it cannot be had. Throws Refusal. */
 export async function lockNode(store: Store, id: string, signal: AbortSignal): Promise<Held<Node>> {
   let held: Held<Node> | undefined;
   try {
     held = await store.nodes.lock(id, { waitMs: LOCK_WAIT_MS, signal });
   } catch (error) {
     if (error instanceof NotFoundError)
-      throw new Failure(`node ${id} does not exist; nodepool list shows all`);
+      throw new Refusal('not found', `node ${id} does not exist; nodepool list shows all`);
     throw error;
   }
   if (held) return held;
   const now = await store.nodes.get(id);
-  if (!now) throw new Failure(`node ${id} has just been deleted`);
-  throw new Failure(`node ${id} is locked: ${describeHolder(now.value)}`);
+  if (!now) throw new Refusal('not found', `node ${id} has just been deleted`);
+  throw new Refusal('taken', `node ${id} is locked: ${describeHolder(now.value)}`);
 }
 
 /** Locks carry no name that could be relied on; the state tells who works with the node. */

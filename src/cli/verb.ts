@@ -54,6 +54,9 @@ export interface Options {
   nodes?: number;
   holdOnFailure?: true;
   identity?: string;
+  configRepo?: string;
+  base?: string;
+  launchers?: string[];
 }
 
 /** Everything that a verb may touch. What costs time is opened only when it is asked for. */

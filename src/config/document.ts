@@ -25,6 +25,8 @@ export interface Document {
   readonly broken: ReadonlySet<string>;
   /** Makes a problem at the path; `found` is told from the file when it is not given. */
   problem(path: Path, expected: string, found?: string): Problem;
+  /** The file in which the path stands: one that is merged from several has several. */
+  fileOf(path: Path): string;
   lineOf(path: Path): number | undefined;
   /** The environment variable that a scalar came from, in whole or in part. */
   variableAt(path: Path): string | undefined;
@@ -81,6 +83,7 @@ function makeDocument(source: Source, { value, problems, broken, find }: Convert
         found,
       };
     },
+    fileOf: () => source.file,
     lineOf: (path) => {
       const offset = offsetOf(find(path));
       return offset === undefined ? undefined : source.lineAt(offset);

@@ -45,7 +45,7 @@ export async function loadConfig({ path, securePath, drivers, env }: LoadOptions
   const problems = [...mainFile.problems, ...(secureFile?.problems ?? [])];
   const main = mainFile.document;
   const secure = secureFile?.document;
-  const config = main && (await check(main, secure, drivers, problems));
+  const config = main && (await checkDocuments(main, secure, drivers, problems));
   if (!config || problems.length > 0) throw new ConfigError(arrange(problems, [mainFile, secureFile]));
   return deepFreeze({ ...config, warnings: warnAbout(main, secureFile) });
 }
@@ -65,11 +65,14 @@ async function open(path: string, env: Env, options: { secret?: boolean } = {}):
   return { path, document, problems: document.problems, mode: read.mode };
 }
 
-/** Adds every mistake to `problems`; what it answers is to be used only when there are none. */
-async function check(
+/**
+ * Adds every mistake to `problems`; what it answers is to be used only when there are none. Fills in defaults. Without
+ * drivers provider sections are checked only for what holds for all of them.
+ */
+export async function checkDocuments(
   main: Document,
   secure: Document | undefined,
-  drivers: readonly ConfigDriver[],
+  drivers: readonly ConfigDriver[] | undefined,
   problems: Problem[],
 ): Promise<Config | undefined> {
   const location = readStateLocation(main, secure, problems);
@@ -116,13 +119,13 @@ async function check(
 
 async function loadProviders(
   section: unknown,
-  drivers: readonly ConfigDriver[],
+  drivers: readonly ConfigDriver[] | undefined,
   report: Report,
 ): Promise<Map<string, ProviderConfig>> {
   const providers: ProviderConfig[] = [];
   for (const [index, provider] of mappingsOf(section)) {
     const path = ['providers', index];
-    const driver = chooseDriver(provider, path, drivers, report);
+    const driver = drivers && chooseDriver(provider, path, drivers, report);
     const usable = await checkProvider(provider, path, driver, report);
     if (!driver || !usable) continue;
     const built = deepFreeze(buildProvider(usable.value, driver));

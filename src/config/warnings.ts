@@ -40,7 +40,8 @@ export function warnAbout(main: Document, secure?: { document?: Document; mode: 
   return [...warnings, ...warnOfUnset(document)];
 }
 
-function* warnAboutMain(main: Document): Generator<Warning> {
+/** About the main file alone, whatever its variables are. */
+export function* warnAboutMain(main: Document): Generator<Warning> {
   const value = asMapping(main.value) ?? {};
   const unused = checkLabelUse(value, () => undefined);
   if (unused[0]) {
@@ -88,5 +89,5 @@ function* textsIn(value: unknown, path: Path): Generator<[Path, string]> {
 
 function at(document: Document, path: Path, message: string): Warning {
   const line = document.lineOf(path);
-  return { file: document.source.file, ...(line === undefined ? {} : { line }), message };
+  return { file: document.fileOf(path), ...(line === undefined ? {} : { line }), message };
 }

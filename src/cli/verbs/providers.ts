@@ -59,12 +59,23 @@ export const configurationVerbs: readonly Verb[] = [
     summary: 'check the configuration',
     description:
       'Checks nodepool.yaml, and secure.conf when -s is given, and prints every mistake with file, line, key, what was ' +
-      'expected and what was found. Contacts no provider and no store. Exit code 1 when there is a mistake.',
+      'expected and what was found. Contacts no provider and no store. Exit code 1 when there is a mistake. With ' +
+      '--config-repo it checks a config repository before its change is merged: all files of nodepool/, together.',
     arguments: '[file]',
+    options: [
+      { flags: '--config-repo <dir>', description: 'check this config repository instead of a file' },
+      { flags: '--base <file>', description: 'with --config-repo: what the files are merged into' },
+      {
+        flags: '--launchers <names>',
+        description: 'with --config-repo: the names that launcher-host may have, with commas between',
+        parse: (text) => text.split(',').filter(Boolean),
+      },
+    ],
     examples: [
       ['config-validate', 'the file that the launcher uses'],
       ['config-validate ./nodepool.yaml', 'another one'],
       ['-c ./nodepool.yaml -s ./secure.conf config-validate', 'with its secure file'],
+      ['config-validate --config-repo .', 'in a clone of the config repository'],
     ],
     load: () => import('../config-validate.ts'),
   },

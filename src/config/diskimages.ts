@@ -39,6 +39,22 @@ function ancestorsOf(image: Section, images: ReadonlyMap<unknown, Section>): Sec
   return ancestors;
 }
 
+/** Reports images that a provider lists, but that nobody describes. */
+export function checkImageUse(main: Section, report: Report): void {
+  const known = concreteImageNames(main['diskimages']);
+  for (const [p, provider] of mappingsOf(main['providers'])) {
+    for (const [d, { name }] of mappingsOf(provider['diskimages'])) {
+      if (typeof name !== 'string' || known.has(name)) continue;
+      const path = ['providers', p, 'diskimages', d, 'name'];
+      report(
+        path,
+        'the name of a diskimage (not an abstract one)',
+        `${quote(name)}${didYouMean(name, known)}`,
+      );
+    }
+  }
+}
+
 /** From a checked section; abstract images are templates only and left out. */
 export function buildDiskimages(
   section: unknown,

@@ -1,7 +1,13 @@
 /** Loads nodepool.yaml and the secure file. */
 import { ConfigError, type Problem } from '../errors.ts';
 import type { Config, ProviderConfig } from './config.ts';
-import { buildDiskimages, checkParents, concreteImageNames, readSecretEnvVars } from './diskimages.ts';
+import {
+  buildDiskimages,
+  checkImageUse,
+  checkParents,
+  concreteImageNames,
+  readSecretEnvVars,
+} from './diskimages.ts';
 import { parse, type Document } from './document.ts';
 import { deepFreeze } from './freeze.ts';
 import { buildLabels, buildTenantLimits, checkLabelUse, positive, reportRepeatedNames } from './labels.ts';
@@ -94,6 +100,7 @@ export async function checkDocuments(
   reportSharedWorkerNames(value.providers, report);
   checkParents(value.diskimages, report);
   checkLabelUse(value, report);
+  checkImageUse(value, report);
   const providers = await loadProviders(value.providers, drivers, report);
   const secretEnvVars = secure ? await readSecure(secure, value.diskimages, problems) : new Map();
   if (problems.length > 0) return undefined;

@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { PoolConfig, PoolLabel, ProviderConfig } from '../config/config.ts';
 import type { Logger } from '../log.ts';
 import type { Resources } from '../model/resources.ts';
+import type { ImageStore } from './images.ts';
 
 export interface Driver {
   /** The value of `driver:` in the configuration. */
@@ -134,6 +135,9 @@ export interface Provider {
 
   /** Registered machines instead of launched ones. */
   inventory?: Inventory;
+
+  /** Where the builder can publish images. Missing where images are not managed. */
+  images?: ImageStore;
 
   /** Releases connections, after the work in flight; `signal` ends the waiting. */
   close(signal: AbortSignal): Promise<void>;

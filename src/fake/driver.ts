@@ -9,33 +9,42 @@ import { createInFlight } from '../driver/in-flight.ts';
 import { LaunchError } from '../errors.ts';
 import { NO_RESOURCES, type Resources } from '../model/resources.ts';
 import { createFileCloud, createMemoryCloud, type Cloud } from './cloud.ts';
+import { createFakeImages, createFileShelf, createMemoryShelf, type ImageShelf } from './images.ts';
 import { checkDelays, fakeSchema, readBehaviour, type Behaviour, type DelayRange } from './options.ts';
 import { createRandom } from './random.ts';
 
 /** A well-formed ed25519 key that nobody has the private half of. */
 const HOST_KEYS = ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHRoZSBob3N0IGtleSBvZiBhIGZha2UgaW5zdGFuY2Uu'];
 
-/** Each driver object is a world of its own; in it, the instances of a provider survive a reload of the provider. */
-export function createFakeDriver(): Driver {
-  const clouds = new Map<string, Cloud>();
+/** What exists in one provider's imaginary cloud. */
+interface Place {
+  cloud: Cloud;
+  shelf: ImageShelf;
+}
 
-  const cloudOf = (config: ProviderConfig): Cloud => {
-    const directory = config.options['persist'] as string | undefined;
-    if (directory !== undefined) return createFileCloud(directory, config.name);
-    const cloud = clouds.get(config.name) ?? createMemoryCloud();
-    clouds.set(config.name, cloud);
-    return cloud;
+/** Each driver object is a world of its own; in it, what a provider holds survives a reload of the provider. */
+export function createFakeDriver(): Driver {
+  const places = new Map<string, Place>();
+
+  const placeOf = ({ name, options }: ProviderConfig): Place => {
+    const directory = options['persist'] as string | undefined;
+    if (directory !== undefined) {
+      return { cloud: createFileCloud(directory, name), shelf: createFileShelf(directory, name) };
+    }
+    const place = places.get(name) ?? { cloud: createMemoryCloud(), shelf: createMemoryShelf() };
+    places.set(name, place);
+    return place;
   };
 
   return {
     name: 'fake',
     schema: fakeSchema,
     check: checkDelays,
-    open: (config, deps) => openFakeProvider(config, deps, cloudOf(config)),
+    open: (config, deps) => openFakeProvider(config, deps, placeOf(config)),
   };
 }
 
-function openFakeProvider(config: ProviderConfig, { clock }: DriverDeps, cloud: Cloud): Provider {
+function openFakeProvider(config: ProviderConfig, { clock }: DriverDeps, { cloud, shelf }: Place): Provider {
   const { options } = config;
   const random = createRandom((options['seed'] as number | undefined) ?? Date.now());
   const quota = (options['quota'] as Resources | undefined) ?? NO_RESOURCES;
@@ -115,6 +124,8 @@ function openFakeProvider(config: ProviderConfig, { clock }: DriverDeps, cloud: 
     },
 
     zones: () => zones,
+
+    images: createFakeImages(config, { clock, shelf, track: inFlight.track }),
 
     close: (signal) => inFlight.idle(signal),
   };

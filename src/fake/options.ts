@@ -1,6 +1,7 @@
 /** The options of the fake driver: how its imaginary cloud behaves. `docs/fake.md` explains each. */
 import type { Options, PoolLabel, ProviderConfig } from '../config/config.ts';
 import type { ReportProblem } from '../driver/driver.ts';
+import { IMAGE_PROVIDER_KEYS } from '../driver/images.ts';
 import {
   absolutePath,
   delaySeconds,
@@ -60,6 +61,10 @@ export const fakeSchema = providerSchema({
     'report-quota': { ...flag, default: true },
     zones: texts,
     persist: absolutePath,
+    ...IMAGE_PROVIDER_KEYS,
+    'image-format': { ...text, default: 'qcow2' },
+    'upload-delay': delay,
+    'upload-failure-rate': rate,
   },
   label: BEHAVIOUR,
   requires: { provider: ['pools'], pool: ['labels'] },
@@ -68,7 +73,7 @@ export const fakeSchema = providerSchema({
 /** Ranges that run backwards; the schema cannot compare their ends. */
 export function checkDelays(section: ProviderConfig, report: ReportProblem): void {
   const check = (options: Options, path: string) => {
-    for (const key of ['launch-delay', 'delete-delay']) {
+    for (const key of ['launch-delay', 'delete-delay', 'upload-delay']) {
       const value = options[key];
       if (!Array.isArray(value) || (value[0] as number) <= (value[1] as number)) continue;
       report(`${path}${key}`, 'the minimum before the maximum', JSON.stringify(value));

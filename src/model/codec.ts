@@ -6,7 +6,7 @@
 export interface Codec<T> {
   /** Missing keys get the table's defaults. Throws TypeError when the text is not one JSON object. */
   decode(text: string): T;
-  /** Every known key is written, with `null` when empty. */
+  /** Every known key is written, with `null` when empty (but see `omitEmpty`). */
   encode(value: T): string;
 }
 
@@ -17,8 +17,12 @@ export interface Field<V> {
   absent: V | (() => V);
   /** Cleans a stored value, for instance a bare string where a list is expected. */
   read?: (stored: unknown, record: Record<string, unknown>) => V;
+  /** Turns the value into what is stored, for instance a list into one text. */
+  write?(value: V): unknown;
   /** Keys written with the same value, kept for older readers. */
   alsoWrite?: string;
+  /** An empty value (null, '') is left out instead of written. Not for the first field of a record. */
+  omitEmpty?: true;
 }
 
 export type Fields<T> = { [K in Exclude<keyof T, 'unknown'>]: Field<T[K]> };
@@ -37,6 +41,8 @@ export function makeCodec<T extends WithUnknown>(fields: Fields<T>): Codec<T> {
     name,
     opening: `${place === 0 ? '' : ','}${JSON.stringify(field.key)}:`,
     openingAgain: field.alsoWrite === undefined ? undefined : `,${JSON.stringify(field.alsoWrite)}:`,
+    write: field.write,
+    omitEmpty: field.omitEmpty,
   }));
   const shape = makeShape(rows.map(([name]) => name));
   const known = new Set(
@@ -54,12 +60,16 @@ export function makeCodec<T extends WithUnknown>(fields: Fields<T>): Codec<T> {
 
     encode(value) {
       let text = '{';
-      for (const { name, opening, openingAgain } of parts) {
-        const json = toJson(value[name]);
+      for (const { name, opening, openingAgain, write, omitEmpty } of parts) {
+        const stored = write === undefined ? value[name] : write(value[name]);
+        if (omitEmpty && isEmpty(stored)) continue;
+        const json = toJson(stored);
         text += opening + json;
         if (openingAgain !== undefined) text += openingAgain + json;
       }
-      for (const key in value.unknown) text += `,${JSON.stringify(key)}:${toJson(value.unknown[key])}`;
+      for (const key in value.unknown) {
+        text += `${text === '{' ? '' : ','}${JSON.stringify(key)}:${toJson(value.unknown[key])}`;
+      }
       return `${text}}`;
     },
   };
@@ -85,6 +95,10 @@ export function makeBlank<T extends WithUnknown>(fields: Fields<T>): () => T {
 function makeShape(names: readonly string[]): Record<string, unknown> & WithUnknown {
   const keys = [...names, 'unknown'].map((name) => `${JSON.stringify(name)}:null`);
   return { ...(JSON.parse(`{${keys.join(',')}}`) as Record<string, unknown>), unknown: NOTHING };
+}
+
+function isEmpty(stored: unknown): boolean {
+  return stored === null || stored === undefined || stored === '';
 }
 
 /** Most fields of most records are empty: the cases that need no call come first. */

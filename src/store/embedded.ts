@@ -4,6 +4,7 @@ import type { Codec } from '../model/codec.ts';
 import { componentCodec } from '../model/component.ts';
 import { decisionCodec } from '../model/decision.ts';
 import { drainCodec } from '../model/drain.ts';
+import { buildCodec, markCodec, uploadCodec } from '../model/image.ts';
 import { nodeCodec } from '../model/node.ts';
 import { poolStatusCodec } from '../model/pool-status.ts';
 import { requestCodec } from '../model/request.ts';
@@ -11,7 +12,7 @@ import { EmbeddedCollection } from './embedded/collection.ts';
 import { openDatabase } from './embedded/database.ts';
 import { Feed, type News } from './embedded/feed.ts';
 import { prepareFiles } from './embedded/files.ts';
-import { LOG_SLOTS, SESSIONS, splitPath, pathOf, sessionKey } from './embedded/layout.ts';
+import { LOG_SLOTS, mutexId, SESSIONS, splitPath, pathOf, sessionKey } from './embedded/layout.ts';
 import { Locks } from './embedded/locks.ts';
 import { Mirror } from './embedded/mirror.ts';
 import { Peers } from './embedded/peers.ts';
@@ -71,10 +72,21 @@ export async function openEmbeddedStore({
     if (!db.doesExist(sessionKey(id))) session.lose();
   }
 
-  function collection<T>(name: string, codec: Codec<T>): EmbeddedCollection<T> {
+  function collection<T>(name: string, codec: Codec<T>, levels = 1): EmbeddedCollection<T> {
     const mirror = new Mirror<T>({ name, codec, db, log });
     mirrors.set(name, mirror as Mirror<unknown>);
-    return new EmbeddedCollection<T>({ name, codec, db, writer, clock, session, locks, mirror, follow });
+    return new EmbeddedCollection<T>({
+      name,
+      levels,
+      codec,
+      db,
+      writer,
+      clock,
+      session,
+      locks,
+      mirror,
+      follow,
+    });
   }
 
   async function closeAll(): Promise<void> {
@@ -98,11 +110,16 @@ export async function openEmbeddedStore({
   return {
     nodes: collection('nodes', nodeCodec),
     requests: collection('requests', requestCodec),
+    builds: collection('builds', buildCodec, 2),
+    uploads: collection('uploads', uploadCodec, 4),
+    buildRequests: collection('buildRequests', markCodec),
+    imagePauses: collection('imagePauses', markCodec),
     components: collection('components', componentCodec),
     pools: collection('pools', poolStatusCodec),
     decisions: collection('decisions', decisionCodec),
     drains: collection('drains', drainCodec),
     session,
+    acquire: (name, options = {}) => locks.acquire(mutexId(name), options),
     close: () => (closing ??= closeAll()),
   };
 }

@@ -14,6 +14,7 @@
 import type { Component } from '../model/component.ts';
 import type { DecisionRecord } from '../model/decision.ts';
 import type { Drain } from '../model/drain.ts';
+import type { ImageBuild, ImageMark, ImageUpload } from '../model/image.ts';
 import type { Node } from '../model/node.ts';
 import type { PoolStatus } from '../model/pool-status.ts';
 import type { NodeRequest } from '../model/request.ts';
@@ -22,10 +23,24 @@ export interface Store {
   readonly nodes: Collection<Node>;
   readonly requests: Collection<NodeRequest>;
   readonly components: Collection<Component>;
+  /** Ids are `<image>/<build>`, given by the creator: 32 hex digits for the build. */
+  readonly builds: Collection<ImageBuild>;
+  /** Ids are `<image>/<build>/<provider>/<10 digits>`: created with `prefix: '<image>/<build>/<provider>/'`. */
+  readonly uploads: Collection<ImageUpload>;
+  /** Ids are `<image>`. A build of the image is wanted; the entry's `createdMs` says since when. */
+  readonly buildRequests: Collection<ImageMark>;
+  /** Ids are `<image>`. The image is not to be built. */
+  readonly imagePauses: Collection<ImageMark>;
   /** Ours alone; other programs on the same state ignore them. */
   readonly pools: Collection<PoolStatus>;
   readonly decisions: Collection<DecisionRecord>;
   readonly drains: Collection<Drain>;
+
+  /**
+   * Takes a lock that belongs to no record: who builds an image, who uploads a build to a provider. Undefined: somebody
+   * else has it (after `waitMs`).
+   */
+  acquire(name: MutexName, options?: LockOptions): Promise<HeldMutex | undefined>;
 
   /** `lost`: all locks and ephemeral records of this store object are gone; drop the work that depended on them. */
   readonly session: Session;
@@ -142,3 +157,11 @@ export interface Held<T> {
   /** Gives the lock back. Safe to call twice, and after the record was removed. */
   release(): Promise<void>;
 }
+
+/** In ZooKeeper `images/<image>/builds/lock` and `images/<image>/builds/<build>/providers/<provider>/images/lock`. */
+export type MutexName =
+  | { readonly kind: 'build'; readonly image: string }
+  | { readonly kind: 'upload'; readonly image: string; readonly build: string; readonly provider: string };
+
+/** A lock without a record. */
+export type HeldMutex = Omit<Held<never>, 'entry'>;

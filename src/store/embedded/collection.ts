@@ -31,6 +31,8 @@ import type { Writer } from './writer.ts';
 
 export interface CollectionParts<T> {
   name: string;
+  /** How many names an id has, with slashes between them. */
+  levels: number;
   codec: Codec<T>;
   db: Database;
   writer: Writer;
@@ -147,9 +149,10 @@ export class EmbeddedCollection<T> implements Collection<T> {
   }
 
   #newId(txn: Transaction, { id, prefix = '' }: CreateOptions): { id: string; count?: number } {
+    const { levels } = this.#parts;
     const exists = (candidate: string) => txn.get(recordKey(pathOf(this.name, candidate))) !== undefined;
     if (id !== undefined) {
-      checkId(this.name, id);
+      checkId(this.name, id, levels);
       if (exists(id)) throw new StoreError(`${this.name}/${id} exists already`);
       return { id };
     }
@@ -159,7 +162,7 @@ export class EmbeddedCollection<T> implements Collection<T> {
       count += 1;
       candidate = prefix + String(count).padStart(10, '0');
     } while (exists(candidate));
-    checkId(this.name, candidate);
+    checkId(this.name, candidate, levels);
     return { id: candidate, count };
   }
 

@@ -4,6 +4,7 @@
  *
  *   r/nodes/0000000017        a record: `<version> <created ms> <modified ms> <session or ->`, line end, the record's text
  *   l/nodes/0000000017        its lock: contenders in the order of their arrival, the first one holds: `a1b2.1 c3d4.7`
+ *   l/mutexes/build/debian    a lock without a record
  *   s/a1b2                    a session: who it is, as JSON
  *   e/a1b2/components/x       an ephemeral record of that session
  *   n/nodes                   the number of the newest record
@@ -11,6 +12,7 @@
  *   m/head                    `<number of the newest commit> <newest version>`
  */
 import { StoreError } from '../../errors.ts';
+import type { MutexName } from '../store.ts';
 
 /** Slots of the change log: how many commits a process may fall behind before it compares everything instead. */
 export const LOG_SLOTS = 4096;
@@ -35,13 +37,31 @@ export const ephemeralKey = (session: string, path: Path) => `e/${session}/${pat
 export const counterKey = (collection: string) => `n/${collection}`;
 export const commitKey = (slot: number) => `c/${slot}`;
 
-/** Ids become parts of keys and, in ZooKeeper, of paths. */
-export function checkId(collection: string, id: string): void {
-  // eslint-disable-next-line no-control-regex
-  if (id === '' || id === '.' || id === '..' || id.length > 255 || /[/\u0000-\u001f\u007f]/.test(id)) {
-    const wanted = 'expected 1 to 255 characters, no slash, no control character';
-    throw new StoreError(`${JSON.stringify(id.slice(0, 300))} cannot be an id in ${collection}: ${wanted}`);
-  }
+/** The part of the lock keys that belongs to no collection. */
+export const MUTEXES = 'mutexes';
+
+/** `{ kind: 'upload', image: 'debian', build: '0f…', provider: 'cloud' }` → `upload/debian/0f…/cloud`. */
+export function mutexId(name: MutexName): string {
+  const names = name.kind === 'build' ? [name.image] : [name.image, name.build, name.provider];
+  const id = [name.kind, ...names].join('/');
+  checkId(MUTEXES, id, names.length + 1);
+  return id;
+}
+
+/** Ids become parts of keys and, in ZooKeeper, of paths. `levels`: how many names, with slashes between them. */
+export function checkId(collection: string, id: string, levels = 1): void {
+  const names = id.split('/');
+  if (names.length === levels && names.every(isName)) return;
+  const shape = levels === 1 ? '' : `${levels} names with slashes between them, each of `;
+  const wanted = `expected ${shape}1 to 255 characters, no slash, no control character`;
+  throw new StoreError(`${JSON.stringify(id.slice(0, 300))} cannot be an id in ${collection}: ${wanted}`);
+}
+
+// eslint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u001f\u007f]/;
+
+function isName(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..' && name.length <= 255 && !CONTROL.test(name);
 }
 
 export interface Head {

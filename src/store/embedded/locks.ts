@@ -1,9 +1,9 @@
 import type { Clock } from '../../clock.ts';
 import { LockLostError, NotFoundError, reasonOf } from '../../errors.ts';
-import type { Entry, Held, LockOptions } from '../store.ts';
+import type { Entry, Held, HeldMutex, LockOptions } from '../store.ts';
 import type { Database } from './database.ts';
 import type { News } from './feed.ts';
-import { lockKey, pathOf, readQueue, recordKey, sessionOf, type Path } from './layout.ts';
+import { lockKey, MUTEXES, pathOf, readQueue, recordKey, sessionOf, type Path } from './layout.ts';
 import type { Peers } from './peers.ts';
 import { leaveQueue, type OwnSession } from './session.ts';
 import type { Transaction } from './batch.ts';
@@ -26,6 +26,14 @@ interface Claim {
   /** The place has vanished without our doing. */
   onVanished: (error: Error) => void;
 }
+
+/** Locks without records are asked for like the others; what is read under them is nothing. */
+const NO_RECORDS: Lockable<undefined> = {
+  name: MUTEXES,
+  read: (_txn, id) => ({
+    entry: { id, value: undefined, version: 0, locked: false, createdMs: 0, modifiedMs: 0 },
+  }),
+};
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -64,6 +72,11 @@ export class Locks {
       const doubtful = new Set(queue.map(sessionOf).filter((session) => !peers.knowsAlive(session)));
       if (!(await peers.sweep([...doubtful]))) return undefined;
     }
+  }
+
+  /** A lock without a record. */
+  async acquire(id: string, options: LockOptions): Promise<HeldMutex | undefined> {
+    return await this.lock(NO_RECORDS, id, options);
   }
 
   /** Joins the queue, unless that would mean to wait and the caller does not want to. */
@@ -240,7 +253,7 @@ export class Locks {
   }
 
   #whyVanished(path: Path): Error {
-    if (this.#parts.db.doesExist(recordKey(path)))
+    if (path.startsWith(pathOf(MUTEXES, '')) || this.#parts.db.doesExist(recordKey(path)))
       return new LockLostError(`the lock of ${path} was taken away`);
     const slash = path.indexOf('/');
     return new NotFoundError(path.slice(0, slash), path.slice(slash + 1));

@@ -7,8 +7,9 @@ import type { PoolConfig, PoolLabel } from '../../../src/config/config.ts';
 import type { Instance, LaunchContext, LaunchSpec, Provider } from '../../../src/driver/driver.ts';
 import { silentLogger } from '../../../src/log.ts';
 import { until } from '../../support/poll.ts';
+import { imagesContract, type ImagesUnderTest } from './images-contract.ts';
 
-export interface DriverUnderTest {
+export interface DriverUnderTest extends ImagesUnderTest {
   provider: Provider;
   pool: PoolConfig;
   /** Launches and works. Missing for drivers that only register machines. */
@@ -29,6 +30,7 @@ export async function driverContract(t: Test, open: (t: Test) => Promise<DriverU
   const { provider } = await open(t);
   if (provider.launch !== undefined) await launchContract(t, open);
   if (provider.inventory !== undefined) await inventoryContract(t, open);
+  if (provider.images !== undefined) await imagesContract(t, open);
 
   await t.test('destroying what never existed is fine', async (t) => {
     const { provider } = await open(t);

@@ -10,6 +10,7 @@ import { driverContract, type DriverUnderTest } from '../driver/contract.ts';
 const section = {
   name: 'clouds',
   quota: { instances: 20, ram: 65536 },
+  diskimages: [{ name: 'debian' }],
   pools: [
     {
       name: 'main',
@@ -48,6 +49,7 @@ t.test('in files', async (t: Test) => {
     const under = openWith(createFakeDriver(), directory);
     return Promise.resolve({
       ...under,
+      imageRemains: async (id: string) => (await readdir(directory)).filter((name) => name.includes(id)),
       remains: async (id: string) => (await readdir(directory)).filter((name) => name.includes(id)),
     });
   });

@@ -7,6 +7,7 @@ import { openPlace, type Place } from './place.ts';
 export type Order =
   | { do: 'open' }
   | { do: 'hold'; id: string }
+  | { do: 'acquire'; image: string }
   | { do: 'ephemeral'; id: string }
   | { do: 'wait'; id: string }
   | { do: 'update'; id: string; times: number }
@@ -26,6 +27,8 @@ async function obey(order: Order): Promise<unknown> {
       return process.pid;
     case 'hold':
       return (await store.nodes.lock(order.id)) !== undefined;
+    case 'acquire':
+      return (await store.acquire({ kind: 'build', image: order.image })) !== undefined;
     case 'ephemeral':
       return (await store.drains.create(drain(), { id: order.id, ephemeral: true })).id;
     case 'wait':

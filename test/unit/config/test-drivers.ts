@@ -57,6 +57,9 @@ const statically: ConfigDriver = {
   }),
 };
 
-const fake: ConfigDriver = { name: 'fake', schema: providerSchema({}) };
+const fake: ConfigDriver = {
+  name: 'fake',
+  schema: providerSchema({ provider: { diskimages: list(section({ name: text, pause: flag }, ['name'])) } }),
+};
 
 export const drivers: readonly ConfigDriver[] = [fake, runc, statically];

@@ -1,10 +1,15 @@
 /** Every driver that a configuration may name. */
+import { homedir } from 'node:os';
 import type { Driver } from '../driver/driver.ts';
 import { createFakeDriver } from '../fake/driver.ts';
+import { createOpenstackDriver } from '../openstack/driver.ts';
 import { runcDriver } from '../runc/driver.ts';
 import { staticDriver } from '../static/driver.ts';
+import { readVersion } from '../version.ts';
 
 /** One set a process: the fake driver keeps its instances in it. */
 export function createDrivers(): Driver[] {
-  return [createFakeDriver(), runcDriver, staticDriver];
+  const surroundings = { env: process.env, cwd: process.cwd(), home: homedir() };
+  const openstack = createOpenstackDriver({ surroundings, userAgent: `nodepool/${readVersion()}` });
+  return [createFakeDriver(), openstack, runcDriver, staticDriver];
 }

@@ -45,6 +45,8 @@ export interface LaunchSpec {
   /** All nodes of a request share it, where the provider has zones. */
   zone?: string;
   tenantName: string | null;
+  /** What templates of a label may name as `{request.…}`, by Nodepool's names: `{ id: '200-0000000017', labels: […] }`. */
+  request?: Readonly<Record<string, unknown>>;
 }
 
 /** A reachable machine: the fields of a node record that the driver knows. */
@@ -75,7 +77,8 @@ export interface LaunchContext {
   log: Logger;
   /**
    * To be called, and awaited, before anything is made: what exists under this id is then found and removed even if
-   * this process dies in the next moment.
+   * this process dies in the next moment. Where the provider chooses the id, at once after that; until then the node's id
+   * in the instance's mark does the same.
    */
   onExternalId(externalId: string): Promise<void>;
 }
@@ -132,6 +135,12 @@ export interface Provider {
 
   /** Zones from which one is drawn per request; empty when the provider has none. */
   zones?(pool: PoolConfig): readonly string[];
+
+  /**
+   * Looks for what instances have left behind (ports, addresses, disks) and removes what was there the last time as well.
+   * Called about once a minute.
+   */
+  tidy?(signal: AbortSignal): Promise<void>;
 
   /** Registered machines instead of launched ones. */
   inventory?: Inventory;

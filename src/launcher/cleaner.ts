@@ -136,6 +136,7 @@ export function createCleaner(context: Context, providers: Providers, reaper: Re
             await runtime.provider.destroy(instance.externalId, AbortSignal.timeout(LIST_TIME_MS));
             seen.delete(mark);
           }
+          await runtime.provider.tidy?.(AbortSignal.timeout(LIST_TIME_MS));
         } catch (error) {
           runtime.log.debug('cannot compare instances', { error: reasonOf(error) });
         }

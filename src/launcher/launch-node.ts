@@ -125,6 +125,7 @@ async function attemptLaunch(
     pool: pool.config,
     label: pool.config.labels.get(label) ?? { name: label, options: {} },
     tenantName: request.value.tenantName,
+    request: requestFacts(request),
     ...(zone === undefined ? {} : { zone }),
   };
   try {
@@ -139,6 +140,20 @@ async function attemptLaunch(
     cancelTimer();
     cancel.end();
   }
+}
+
+/** By the names that Nodepool's templates have for them. */
+function requestFacts({ id, value }: Entry<NodeRequest>): LaunchSpec['request'] {
+  return {
+    id,
+    labels: value.nodeTypes,
+    requestor: value.requestor,
+    requestor_data: value.requestorData,
+    relative_priority: value.relativePriority,
+    event_id: value.eventId,
+    created_time: value.createdTimeS,
+    tenant_name: value.tenantName,
+  };
 }
 
 /** A node that could not be made is unlocked as `failed` or `aborted`; the reaper removes whatever is left of it. */

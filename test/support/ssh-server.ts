@@ -14,6 +14,8 @@ export interface SshServerOptions {
   /** Answers a command; the result is its exit code. Default: `sh -c`. */
   run?: (command: string, channel: ServerChannel) => Promise<number>;
   port?: number;
+  /** Default 127.0.0.1; `0.0.0.0` answers on every loopback address. */
+  address?: string;
 }
 
 export interface SshServer {
@@ -32,7 +34,13 @@ export interface SshServer {
 }
 
 export async function startSshServer(t: Test, options: SshServerOptions = {}): Promise<SshServer> {
-  const { hostKeys = ['ed25519'], authorizedKeys = [], run = runInShell, port = 0 } = options;
+  const {
+    hostKeys = ['ed25519'],
+    authorizedKeys = [],
+    run = runInShell,
+    port = 0,
+    address = '127.0.0.1',
+  } = options;
   const keys = hostKeys.map((key) => (typeof key === 'string' ? makeKey(key) : key));
   const clientKey = makeKey();
   const allowed = new Set([
@@ -62,7 +70,7 @@ export async function startSshServer(t: Test, options: SshServerOptions = {}): P
       connection.on('session', (accept) => serveSession(accept(), run));
     });
   });
-  server.listen(port, '127.0.0.1');
+  server.listen(port, address);
   await once(server, 'listening');
 
   const cut = () => {

@@ -20,6 +20,8 @@ export interface DriverUnderTest extends ImagesUnderTest {
   failingLabel?: PoolLabel;
   /** What is left of the instance in the real world, beyond what `list` shows: files, mounts, processes. */
   remains?: (externalId: string) => Promise<readonly string[]>;
+  /** The provider itself chooses the external id, so that the instance exists before it is known. */
+  namesItself?: true;
 }
 
 const never = new AbortController().signal;
@@ -56,11 +58,12 @@ export async function driverContract(t: Test, open: (t: Test) => Promise<DriverU
 }
 
 async function launchContract(t: Test, open: (t: Test) => Promise<DriverUnderTest>): Promise<void> {
-  await t.test('reports the external id before anything exists under it', async (t) => {
+  await t.test('reports the external id once, before anything exists under it where that can be', async (t) => {
     const under = await open(t);
     const seen: string[] = [];
     const instance = await launch(under, under.label, async (externalId) => {
       seen.push(externalId);
+      if (under.namesItself) return;
       t.notOk(await isListed(under.provider, externalId), 'not yet there');
       t.same(await remainsOf(under, externalId), []);
     });

@@ -1,0 +1,23 @@
+/** Mappings as they come out of YAML and JSON. */
+export type Section = Readonly<Record<string, unknown>>;
+
+export function asSection(value: unknown): Section | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Section)
+    : undefined;
+}
+
+/** `over` wins key by key; mappings are merged, everything else is replaced. */
+export function merge(base: Section, over: Section): Section {
+  const merged: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const [below, above] = [asSection(base[key]), asSection(value)];
+    merged[key] = below && above ? merge(below, above) : value;
+  }
+  return merged;
+}
+
+/** A text, or a number as one; '' for anything else, as where a service has left a field out. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}

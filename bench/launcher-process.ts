@@ -26,7 +26,7 @@ export async function startLauncher(
     [
       ...(profileDir === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileDir]),
       join(import.meta.dirname, '../dist/bin/nodepool-launcher.js'),
-      ...['-f', '-c', config, '--log-file', log, '--drain-time', '5'],
+      ...['--no-webapp', '-f', '-c', config, '--log-file', log, '--drain-time', '5'],
     ],
     // A process group of its own: Ctrl-C is for us, who then stop it in order.
     { stdio: 'ignore', detached: true },

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig, type LoadedConfig } from '../config/load.ts';
@@ -12,7 +12,9 @@ import { startLauncher, type Launcher } from '../launcher/launcher.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { openSink, type LogSink } from '../log-sink.ts';
 import { openStore } from '../store/open.ts';
+import type { Store } from '../store/store.ts';
 import { readVersion } from '../version.ts';
+import { startWeb, type Web } from '../web/web.ts';
 import { logSettings } from './daemon-log.ts';
 import { createDrivers } from './drivers.ts';
 import { removePidFile, writePidFile } from './pid-file.ts';
@@ -33,6 +35,7 @@ interface Options {
   debug?: true;
   /** Seconds. */
   drainTime: number;
+  webapp: boolean;
 }
 
 const program = new Command('nodepool-launcher')
@@ -50,7 +53,7 @@ const program = new Command('nodepool-launcher')
   .option('-f, --foreground', 'stay in the foreground and log to the terminal too')
   .option('-d, --debug', 'like -f, and log everything')
   .option('--drain-time <seconds>', 'how long SIGTERM waits for launches that run', readSeconds, 60)
-  .addOption(new Option('--no-webapp', 'accepted for compatibility').hideHelp())
+  .option('--no-webapp', 'serve no web application')
   .addHelpText(
     'after',
     `
@@ -142,6 +145,8 @@ async function serve(log: Logger): Promise<void> {
   warn(config, log);
   const store = await openStore(config, { log });
   const stopping = stopSignals(log);
+  const running: { launcher?: Launcher } = {}; // the web application is there first, and says that it is not ready
+  const web = options.webapp ? await openWeb({ store, config, log, running }) : undefined;
   const launcher = await startLauncher({
     store,
     drivers,
@@ -150,6 +155,7 @@ async function serve(log: Logger): Promise<void> {
     clock: systemClock,
     version: readVersion(),
   });
+  running.launcher = launcher;
   announceStart();
   process.on('SIGUSR2', () => log.named('stack_dump').info('state of the process', dump()));
   await watchConfig<LoadedConfig>({
@@ -166,7 +172,30 @@ async function serve(log: Logger): Promise<void> {
   await aborted(stopping.requested);
   const patience = AbortSignal.timeout(options.drainTime * 1000);
   await launcher.stop(AbortSignal.any([patience, stopping.hurried]));
+  await web?.close();
   await store.close();
+}
+
+async function openWeb({
+  store,
+  config,
+  log,
+  running,
+}: {
+  store: Store;
+  config: Config;
+  log: Logger;
+  running: { launcher?: Launcher };
+}): Promise<Web> {
+  const whyNotReady = () => {
+    const unreached = running.launcher?.unreached();
+    if (!unreached) return ['the launcher is starting'];
+    const reasons = unreached.map((name) => `provider ${name} has not answered yet`);
+    const { state } = store.session;
+    return state === 'connected' ? reasons : [...reasons, `the connection to the state store is ${state}`];
+  };
+  const version = readVersion();
+  return await startWeb({ store, webapp: config.webapp, log, clock: systemClock, version, whyNotReady });
 }
 
 /** What cannot change while running is named; the rest takes effect. */
@@ -178,6 +207,8 @@ function reload(launcher: Launcher, first: Config, next: LoadedConfig, log: Logg
   ) {
     log.warning('a change of where the state is kept takes effect at the next start');
   }
+  if (JSON.stringify(next.webapp) !== JSON.stringify(first.webapp))
+    log.warning('a change of webapp takes effect at the next start');
   launcher.reload(next);
 }
 

@@ -116,7 +116,7 @@ async function tellReasons(
 
 async function explainFailure(tools: Tools, store: Store, entry: Entry<NodeRequest>): Promise<Failure> {
   let facts = await readFacts(store);
-  if (!facts.decisions.has(entry.id)) {
+  if (facts.decisions.get(entry.id) === undefined) {
     await tools.clock.sleep(REASON_DELAY_MS, tools.signal);
     facts = await readFacts(store);
   }

@@ -15,7 +15,12 @@ export interface Config {
   readonly tenantLimits: ReadonlyMap<string, Resources>;
   /** Undefined: nodes may be held for ever. */
   readonly maxHoldAgeS: number | undefined;
-  readonly webapp: { readonly port: number; readonly listenAddress: string };
+  readonly webapp: {
+    readonly port: number;
+    readonly listenAddress: string;
+    /** Undefined: nothing can be done from the web. */
+    readonly tokenFile: string | undefined;
+  };
   readonly elementsDir: string | undefined;
   readonly imagesDir: string | undefined;
   readonly buildLogDir: string | undefined;

@@ -116,6 +116,7 @@ export async function checkDocuments(
     webapp: {
       port: (webapp.port as number | undefined) ?? 8005,
       listenAddress: (webapp.listen_address as string | undefined) ?? '0.0.0.0',
+      tokenFile: webapp.token_file as string | undefined,
     },
     elementsDir: value['elements-dir'] as string | undefined,
     imagesDir: value['images-dir'] as string | undefined,

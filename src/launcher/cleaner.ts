@@ -121,6 +121,7 @@ export function createCleaner(context: Context, providers: Providers, reaper: Re
       [...providers.all()].map(async (runtime) => {
         try {
           const found = await runtime.provider.list(AbortSignal.timeout(LIST_TIME_MS));
+          runtime.reached = true;
           for (const instance of found) {
             const node = await store.nodes.get(instance.nodeId);
             const mark = `${runtime.config.name} ${instance.externalId}`;

@@ -11,6 +11,7 @@ import { createCleaner } from './cleaner.ts';
 import type { Context } from './context.ts';
 import { createDecisionLog } from './decision-log.ts';
 import { createMinReady } from './min-ready.ts';
+import type { Pool } from './pool.ts';
 import { createPools } from './pools.ts';
 import { createProviders } from './providers.ts';
 import { createReaper } from './reaper.ts';
@@ -43,6 +44,8 @@ export interface LauncherOptions {
 export interface Launcher {
   /** Puts another configuration into force; only the providers that changed are replaced. */
   reload(config: Config): void;
+  /** Providers of the configuration in force that have not answered yet. */
+  unreached(): string[];
   /**
    * Takes no more requests and waits for what runs. `signal` ends the waiting: launches are cancelled and their
    * requests go back to `requested` for another launcher or the next run.
@@ -190,6 +193,10 @@ export async function startLauncher(options: LauncherOptions): Promise<Launcher>
       log.info('configuration loaded', { providers: [...config.providers.keys()] });
       apply();
     },
+    unreached() {
+      for (const pool of pools.all()) if (servesSomething(pool)) pool.runtime.reached = true;
+      return [...config.providers.keys()].filter((name) => !providers.current(name)?.reached);
+    },
     async stop(signal) {
       log.info('launcher is stopping', { requests: context.serving.size });
       for (const timer of timers) clearInterval(timer);
@@ -210,6 +217,10 @@ export async function startLauncher(options: LauncherOptions): Promise<Launcher>
       log.info('launcher stopped');
     },
   };
+}
+
+function servesSomething({ config, runtime }: Pool): boolean {
+  return [...config.labels.values()].some((label) => !runtime.provider.unready(config, label));
 }
 
 function isFree(entry: Change<Node>['entry']): boolean {

@@ -16,6 +16,8 @@ export interface ProviderRuntime {
   readonly config: ProviderConfig;
   readonly provider: Provider;
   readonly log: Logger;
+  /** It has answered at least once. */
+  reached: boolean;
   /** Launches in progress or about to begin, over all pools. */
   launching: number;
   /** By pool: the request that waits there for room; later requests of other pools may not overtake it. */
@@ -39,6 +41,7 @@ export function openProvider(
     config,
     provider,
     log,
+    reached: false,
     launching: 0,
     waiting: new Map(),
     limits: quota.limits,

@@ -48,9 +48,14 @@ export interface Facts {
   components: readonly Component[];
   pools: readonly PoolStatus[];
   drains: readonly Drain[];
-  decisions: ReadonlyMap<string, DecisionRecord>;
+  decisions: Lookup<DecisionRecord>;
   /** Nodes by the request that they are for. */
-  allocated: ReadonlyMap<string, readonly Entry<Node>[]>;
+  allocated: Lookup<readonly Entry<Node>[]>;
+}
+
+/** The part of a Map that is needed here. */
+export interface Lookup<T> {
+  get(id: string): T | undefined;
 }
 
 /** A pool as far as it is registered, in either registry. */

@@ -43,7 +43,16 @@ export async function startPrograms(t: Test, yaml: string): Promise<Programs> {
   const configFile = join(dir, 'nodepool.yaml');
   writeFileSync(configFile, `state-dir: ${dir}/state\n${yaml}`);
   const node = [process.execPath, '--import', TSX];
-  const launcher = run([...node, pathOf('nodepool-launcher'), '-f', '-c', configFile, '--log-file', 'none']);
+  const launcher = run([
+    ...node,
+    pathOf('nodepool-launcher'),
+    '--no-webapp',
+    '-f',
+    '-c',
+    configFile,
+    '--log-file',
+    'none',
+  ]);
   t.teardown(async () => {
     launcher.child.kill('SIGTERM');
     await launcher.ended;

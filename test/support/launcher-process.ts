@@ -24,8 +24,10 @@ export function startLauncherProcess(
   t: Test,
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
+  { webapp = false } = {},
 ): LauncherProcess {
-  const child = spawn(process.execPath, ['--import', TSX, PROGRAM, ...args], {
+  const web = webapp ? [] : ['--no-webapp']; // its port may be in use on this machine
+  const child = spawn(process.execPath, ['--import', TSX, PROGRAM, ...web, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });

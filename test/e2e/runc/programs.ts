@@ -78,7 +78,14 @@ export function makePrograms(t: Test, names: readonly string[] = []): Programs {
     async startLauncher() {
       const from = programs.log().length;
       const output = openSync(join(dir, 'launcher.out'), 'a');
-      const launcher = [process.execPath, join(DIST, 'nodepool-launcher.js'), '-f', '-c', files.config];
+      const launcher = [
+        process.execPath,
+        join(DIST, 'nodepool-launcher.js'),
+        '--no-webapp',
+        '-f',
+        '-c',
+        files.config,
+      ];
       const withNames = [
         '--mount',
         'sh',

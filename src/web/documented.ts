@@ -1,0 +1,111 @@
+/**
+ * The routes that scripts and dashboards made for the older web application rely on: the same paths, fields and types,
+ * as a text table or as JSON. Each answer is kept for a second.
+ */
+import { nowS, type Clock } from '../clock.ts';
+import type { Node } from '../model/node.ts';
+import { allNodeColumns } from '../operator/node-columns.ts';
+import { requestColumns } from '../operator/request-columns.ts';
+import { renderTable, toObjects, type Column } from '../operator/table.ts';
+import { registeredPools } from '../operator/why.ts';
+import type { Entry } from '../store/store.ts';
+import { JSON_TYPE, TEXT, type Answer, type Call } from './answer.ts';
+import { matchesNode } from './filters.ts';
+import { prefersJson } from './negotiate.ts';
+import { documentedNodeJson } from './node-json.ts';
+import type { Router } from './router.ts';
+import type { Views } from './views.ts';
+
+/** What a route shows, in either form. */
+interface Listing {
+  text(fields: ReadonlySet<string> | undefined): string;
+  json(): string;
+}
+
+const KEPT_MS = 1000;
+/** Every different query is kept for its second; more of them than this are rendered each time. */
+const MOST_KEPT = 100;
+
+export function addDocumentedRoutes(router: Router, views: Views, clock: Clock): void {
+  const kept = new Map<string, { renderedMs: number; answer: Answer }>();
+
+  const serve = (path: string, list: (query: URLSearchParams) => Listing) => {
+    router.on('GET', path, ({ request, query }: Call) => {
+      const json = prefersJson(request.headers.accept);
+      const key = `${json} ${path}?${query.toString()}`;
+      const now = clock.nowMs();
+      for (const [other, { renderedMs }] of kept) if (now - renderedMs >= KEPT_MS) kept.delete(other);
+      let found = kept.get(key);
+      if (!found) {
+        found = { renderedMs: now, answer: render(list(query), json, query, now) };
+        if (kept.size < MOST_KEPT) kept.set(key, found);
+      }
+      return isUnchanged(request.headers['if-modified-since'], found.renderedMs)
+        ? { ...found.answer, status: 304, body: '' }
+        : found.answer;
+    });
+  };
+
+  serve('/node-list', (query) => listNodes(views, query, nowS(clock)));
+  serve('/request-list', () => tableOf(requestColumns, sortedById(views.requests)));
+  serve('/label-list', () => tableOf(labelColumns, labelsOf(views)));
+}
+
+const labelColumns: readonly Column<string>[] = [{ header: 'Label', key: 'label', value: (label) => label }];
+
+/** Labels of all registered pools. */
+function labelsOf(views: Views): string[] {
+  return [...new Set(registeredPools(views.facts()).flatMap((pool) => pool.labels))].sort();
+}
+
+function listNodes(views: Views, query: URLSearchParams, now: number): Listing {
+  const id = query.get('node_id');
+  const entries: Iterable<Entry<Node>> =
+    id === null ? sortedById(views.nodes) : [views.nodes.get(id)].filter((entry) => entry !== undefined);
+  const nodes = [...entries].filter((entry) => matchesNode(entry.value, query));
+  return {
+    text: tableOf(allNodeColumns(now), nodes).text,
+    json: () => `[${nodes.map((entry) => documentedNodeJson(entry, now)).join(',')}]`,
+  };
+}
+
+/** `fields` names keys, not headers; unknown ones are ignored, the order stays, and JSON always has all of them. */
+export function tableOf<T>(columns: readonly Column<T>[], rows: readonly T[]): Listing {
+  return {
+    text(fields) {
+      const shown = fields ? columns.filter(({ key }) => fields.has(key)) : columns;
+      return renderTable(shown, rows);
+    },
+    json: () => JSON.stringify(toObjects(columns, rows)),
+  };
+}
+
+export function sortedById<T>(entries: ReadonlyMap<string, Entry<T>>): Entry<T>[] {
+  const list = [...entries.values()];
+  const sorted = list.every((entry, place) => place === 0 || (list[place - 1]?.id ?? '') < entry.id);
+  return sorted ? list : list.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function render(listing: Listing, json: boolean, query: URLSearchParams, renderedMs: number): Answer {
+  const fields = query.get('fields');
+  const body = json ? listing.json() : listing.text(fields ? new Set(fields.split(',')) : undefined);
+  return {
+    status: 200,
+    headers: {
+      'content-type': json ? JSON_TYPE : TEXT,
+      'access-control-allow-origin': '*',
+      'cache-control': 'max-age=1, public',
+      vary: 'accept',
+      'last-modified': new Date(renderedMs).toUTCString(),
+      expires: new Date(renderedMs + KEPT_MS).toUTCString(),
+    },
+    body,
+  };
+}
+
+/** HTTP dates have no fractions of a second. */
+function isUnchanged(since: string | undefined, renderedMs: number): boolean {
+  if (since === undefined) return false;
+  const sinceMs = Date.parse(since);
+  return Number.isFinite(sinceMs) && Math.floor(renderedMs / 1000) * 1000 <= sinceMs;
+}

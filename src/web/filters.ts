@@ -1,0 +1,27 @@
+import type { Node } from '../model/node.ts';
+
+/** The query parameters by which nodes are chosen, each as often as wanted: `?state=ready&state=hold&label=debian`. */
+export const NODE_FILTERS = ['state', 'label', 'provider', 'pool', 'tenant'] as const;
+
+/** One value of each parameter that is given has to fit. */
+export function matchesNode(node: Node, query: URLSearchParams): boolean {
+  return NODE_FILTERS.every((name) => {
+    const wanted = query.getAll(name);
+    return wanted.length === 0 || wanted.some((value) => valuesOf(node, name).includes(value));
+  });
+}
+
+function valuesOf(node: Node, name: (typeof NODE_FILTERS)[number]): readonly (string | null)[] {
+  switch (name) {
+    case 'state':
+      return [node.state];
+    case 'label':
+      return node.type;
+    case 'provider':
+      return [node.provider];
+    case 'pool':
+      return [node.pool];
+    case 'tenant':
+      return [node.tenantName];
+  }
+}

@@ -143,8 +143,8 @@ async function serve(log: Logger): Promise<void> {
   const seen = await contentOf(paths);
   const config = await load();
   warn(config, log);
-  const store = await openStore(config, { log });
   const stopping = stopSignals(log);
+  const store = await openStore(config, { log, signal: stopping.requested });
   const running: { launcher?: Launcher } = {}; // the web application is there first, and says that it is not ready
   const web = options.webapp ? await openWeb({ store, config, log, running }) : undefined;
   const launcher = await startLauncher({

@@ -38,6 +38,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 process.stderr.on('error', () => undefined);
 
+/** How long a command waits for ZooKeeper: a person, or a script, waits too. */
+const STORE_PATIENCE_MS = 10_000;
+
 const { env } = process;
 let drivers: Driver[] | undefined;
 
@@ -61,7 +64,8 @@ const deps: Deps = {
       import('../config/state-location.ts'),
       import('../store/open.ts'),
     ]);
-    return openStore(await loadStateLocation({ path: config, securePath: secure, env }), { log });
+    const location = await loadStateLocation({ path: config, securePath: secure, env });
+    return openStore(location, { log, patienceMs: STORE_PATIENCE_MS, signal: stop.signal });
   },
   async loadConfig({ secure }, file) {
     const [{ loadConfig }, drivers] = await Promise.all([import('../config/load.ts'), createDriversOnce()]);

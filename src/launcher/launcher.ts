@@ -167,6 +167,7 @@ export async function startLauncher(options: LauncherOptions): Promise<Launcher>
     void sweepDecisions();
     void cleaner.compareInstances();
     void cleaner.removeUnreadable();
+    store.tidy().catch((error: unknown) => log.debug('the state was not tidied', { error: reasonOf(error) }));
   };
 
   registry.put('launcher', { kind: 'launcher', state: 'running' });
@@ -178,11 +179,16 @@ export async function startLauncher(options: LauncherOptions): Promise<Launcher>
   sweep();
   clean();
   const timers = [setInterval(sweep, rounds.sweepMs), setInterval(clean, rounds.cleanMs)];
+  let isNewSession = false;
   const endSessionWatch = store.session.onChange((state) => {
     log.warning('the connection to the state store changed', { state });
+    if (state === 'lost') isNewSession = true;
     if (state !== 'connected') return;
-    registry.registerAgain();
-    status.registerAgain();
+    if (isNewSession) {
+      isNewSession = false;
+      registry.registerAgain();
+      status.registerAgain();
+    }
     sweep();
   });
   log.info('launcher started', { version: options.version, providers: [...config.providers.keys()] });

@@ -41,7 +41,7 @@ export function createRegistry(store: Store, deps: { log: Logger; version: strin
     }
     if (component) {
       const entry = await store.components.create(component, {
-        prefix: `${component.kind}-${hostname()}-`,
+        prefix: `${component.kind}/${hostname()}`,
         ephemeral: true,
       });
       ids.set(key, entry.id);

@@ -72,12 +72,11 @@ export async function openEmbeddedStore({
     if (!db.doesExist(sessionKey(id))) session.lose();
   }
 
-  function collection<T>(name: string, codec: Codec<T>, levels = 1): EmbeddedCollection<T> {
+  function collection<T>(name: string, codec: Codec<T>): EmbeddedCollection<T> {
     const mirror = new Mirror<T>({ name, codec, db, log });
     mirrors.set(name, mirror as Mirror<unknown>);
     return new EmbeddedCollection<T>({
       name,
-      levels,
       codec,
       db,
       writer,
@@ -110,8 +109,8 @@ export async function openEmbeddedStore({
   return {
     nodes: collection('nodes', nodeCodec),
     requests: collection('requests', requestCodec),
-    builds: collection('builds', buildCodec, 2),
-    uploads: collection('uploads', uploadCodec, 4),
+    builds: collection('builds', buildCodec),
+    uploads: collection('uploads', uploadCodec),
     buildRequests: collection('buildRequests', markCodec),
     imagePauses: collection('imagePauses', markCodec),
     components: collection('components', componentCodec),
@@ -120,6 +119,7 @@ export async function openEmbeddedStore({
     drains: collection('drains', drainCodec),
     session,
     acquire: (name, options = {}) => locks.acquire(mutexId(name), options),
+    tidy: () => Promise.resolve(),
     close: () => (closing ??= closeAll()),
   };
 }

@@ -1,19 +1,25 @@
 import type { Config } from '../config/config.ts';
-import { StoreError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { openEmbeddedStore } from './embedded.ts';
 import type { Store } from './store.ts';
+
+export interface OpenOptions {
+  log: Logger;
+  /** For ZooKeeper: how long its servers may be away; see ZooKeeperOptions. */
+  patienceMs?: number;
+  /** Ends waiting for ZooKeeper. */
+  signal?: AbortSignal;
+}
 
 /** Opens the store that the configuration asks for: ZooKeeper where servers are given, else the state directory. */
 export async function openStore(
-  config: Pick<Config, 'stateDir' | 'zookeeper'>,
-  { log }: { log: Logger },
+  { stateDir, zookeeper }: Pick<Config, 'stateDir' | 'zookeeper'>,
+  { log, ...options }: OpenOptions,
 ): Promise<Store> {
-  if (config.zookeeper !== undefined) {
-    throw new StoreError(
-      'zookeeper-servers are configured, but this version keeps its state only in a directory. Remove ' +
-        'zookeeper-servers from the configuration; state-dir says where the state goes.',
-    );
+  // Only the one that is used is loaded: the command should start fast.
+  if (zookeeper !== undefined) {
+    const { openZooKeeperStore } = await import('./zookeeper.ts');
+    return await openZooKeeperStore({ zookeeper, log: log.named('zk.ZooKeeper'), ...options });
   }
-  return await openEmbeddedStore({ dir: config.stateDir, log: log.named('store') });
+  const { openEmbeddedStore } = await import('./embedded.ts');
+  return await openEmbeddedStore({ dir: stateDir, log: log.named('store') });
 }

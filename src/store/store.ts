@@ -3,8 +3,9 @@
  * one contract, which `test/integration/store/contract.ts` checks over both.
  *
  * The contract, beyond the method comments:
- * - Order: the operations issued by one store object are applied in the order of their calls, also when the caller does
- *   not wait in between. One that fails does not hold up the ones behind it.
+ * - Order: the operations that one store object issues for a record are applied in the order of their calls, also when
+ *   the caller does not wait in between. One that fails does not hold up the ones behind it. Who needs an order between
+ *   records waits for the first one.
  * - Durability: a resolved promise means that the change survives `kill -9` and power loss.
  * - Own writes: when an operation resolves, every open view of the same store object shows it already.
  * - An operation that failed or changed nothing because of another process has brought the open views up to date too.
@@ -44,6 +45,9 @@ export interface Store {
 
   /** `lost`: all locks and ephemeral records of this store object are gone; drop the work that depended on them. */
   readonly session: Session;
+
+  /** Removes what is left of records that are long gone. For launchers, about once a minute; cheap when there is nothing. */
+  tidy(): Promise<void>;
 
   /** Releases locks and ephemeral records, ends views, closes files and connections. Safe to call twice. */
   close(): Promise<void>;
@@ -108,7 +112,10 @@ export interface Collection<T> {
   /** Throws StoreError when a record with the given id exists. */
   create(value: T, options?: CreateOptions): Promise<Entry<T>>;
 
-  /** Creates a record and takes its lock before anybody else can. */
+  /**
+   * Creates a record and takes its lock. Where these are two steps, others may see the record unlocked for a moment;
+   * they leave a node alone that is `init`.
+   */
   createLocked(value: T, options?: CreateOptions): Promise<Held<T>>;
 
   /**
@@ -158,7 +165,11 @@ export interface Held<T> {
   release(): Promise<void>;
 }
 
-/** In ZooKeeper `images/<image>/builds/lock` and `images/<image>/builds/<build>/providers/<provider>/images/lock`. */
+/**
+ * In ZooKeeper `images/<image>/builds/lock` and `images/<image>/builds/<build>/providers/<provider>/images/lock`. As that
+ * is below the record of the build, the lock for an upload can be had only while there is one: NotFoundError (the embedded
+ * store does not mind).
+ */
 export type MutexName =
   | { readonly kind: 'build'; readonly image: string }
   | { readonly kind: 'upload'; readonly image: string; readonly build: string; readonly provider: string };

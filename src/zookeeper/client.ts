@@ -111,12 +111,21 @@ export class ZooKeeperClient {
     return waitConnected(this.#session, limits);
   }
 
-  /** Throws NoNodeError when the parent does not exist, NodeExistsError when the znode does. */
+  /**
+   * Throws NoNodeError when the parent does not exist, NodeExistsError when the znode does. A sequential path may end with
+   * a slash: the name is then the number alone.
+   */
   create(path: string, data: Data = '', options: CreateOptions = {}): Promise<Created> {
     const { acl = openAcl } = options;
     return this.#withStatIfPossible((withStat) =>
       this.#submit(
-        () => requests.createSpec(this.#place(path), data, { acl, mode: options, withStat }, this.#toClient),
+        () =>
+          requests.createSpec(
+            this.#newPlace(path, options),
+            data,
+            { acl, mode: options, withStat },
+            this.#toClient,
+          ),
         options,
       ),
     );
@@ -186,7 +195,8 @@ export class ZooKeeperClient {
     operations: T,
     limits: CallOptions = {},
   ): Promise<TransactionResult<T>> {
-    const toServer = (path: string) => this.#place(path).full;
+    const toServer = (operation: Operation) =>
+      this.#newPlace(operation.path, (operation.op === 'create' && operation.mode) || {}).full;
     const results = this.#withStatIfPossible((withStat) =>
       this.#submit(
         () => requests.multiSpec(operations, { withStat, toServer, toClient: this.#toClient }),
@@ -242,6 +252,13 @@ export class ZooKeeperClient {
   #place(path: string): requests.Place {
     checkPath(path);
     return { path, full: addChroot(this.chroot, path) };
+  }
+
+  /** A sequential path is only the beginning of a name: it may end with a slash. */
+  #newPlace(path: string, { sequential = false }: CreateMode): requests.Place {
+    if (!sequential) return this.#place(path);
+    checkPath(`${path}0`);
+    return { path, full: this.chroot + path };
   }
 
   #watched(kind: OneShotKind, path: string, { watch: listener }: ReadOptions): requests.WatchedRead {

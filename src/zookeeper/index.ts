@@ -15,6 +15,7 @@ export { sortContenders } from './recipes/contender.ts';
 export { type ElectionOptions, runElection } from './recipes/election.ts';
 export type { HeldLock } from './recipes/held-lock.ts';
 export { acquireLock, listContenders, type LockOptions } from './recipes/lock.ts';
+export { OrderedQueue } from './recipes/ordered-queue.ts';
 export type { TreeChange, TreeNode } from './recipes/tree.ts';
 export { openTreeCache } from './recipes/open-tree-cache.ts';
 export type { TreeCache } from './recipes/tree-cache.ts';

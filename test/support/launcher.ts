@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Test } from 'tap';
 import { createDrivers } from '../../src/bin/drivers.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -14,6 +14,7 @@ import type { Node, NodeState } from '../../src/model/node.ts';
 import type { PoolStatus } from '../../src/model/pool-status.ts';
 import { openEmbeddedStore } from '../../src/store/embedded.ts';
 import type { Entry, Store, View } from '../../src/store/store.ts';
+import { openZooKeeperStore } from '../../src/store/zookeeper.ts';
 import { tempDir } from './temp.ts';
 
 /** A launcher in this process on a store of its own, with a second store object that plays Zuul. */
@@ -58,6 +59,19 @@ export interface TestLauncherOptions {
 }
 
 const WAIT_MS = 8_000;
+
+/** Opens the state that belongs to a directory: in it, or in the ZooKeeper server that TEST_ZOOKEEPER (a port) names. */
+export function openTestStore(dir: string, log: Logger): Promise<Store> {
+  const port = process.env['TEST_ZOOKEEPER'];
+  if (port === undefined) return openEmbeddedStore({ dir: join(dir, 'state'), log });
+  const servers = [{ host: '127.0.0.1', port: Number(port) }];
+  const chroot = `/${basename(dir)}`;
+  return openZooKeeperStore({
+    zookeeper: { servers, chroot, tls: undefined, sessionTimeoutMs: 10_000 },
+    log,
+  });
+}
+
 let filesMade = 0;
 
 export async function startTestLauncher(
@@ -75,8 +89,8 @@ export async function startTestLauncher(
   const config = await load(yaml);
   const { log, logged } = recordingLogger();
   const { wrapStore = (store) => store } = options;
-  const store = wrapStore(await openEmbeddedStore({ dir: config.stateDir, log }));
-  const zuul = await openEmbeddedStore({ dir: config.stateDir, log });
+  const store = wrapStore(await openTestStore(dir, log));
+  const zuul = await openTestStore(dir, log);
   const waiting = new Set<() => void>();
   const changed = () => waiting.forEach((look) => look());
   const nodes = await zuul.nodes.watch(changed);

@@ -11,17 +11,9 @@ import type {
   Unreadable,
   View,
 } from '../store.ts';
+import { checkId } from '../ids.ts';
 import type { Database } from './database.ts';
-import {
-  checkId,
-  counterKey,
-  ephemeralKey,
-  lockKey,
-  pathOf,
-  readRecord,
-  recordKey,
-  writeRecord,
-} from './layout.ts';
+import { counterKey, ephemeralKey, lockKey, pathOf, readRecord, recordKey, writeRecord } from './layout.ts';
 import type { RawRecord } from './layout.ts';
 import type { Locks } from './locks.ts';
 import type { Mirror } from './mirror.ts';
@@ -31,8 +23,6 @@ import type { Writer } from './writer.ts';
 
 export interface CollectionParts<T> {
   name: string;
-  /** How many names an id has, with slashes between them. */
-  levels: number;
   codec: Codec<T>;
   db: Database;
   writer: Writer;
@@ -149,10 +139,9 @@ export class EmbeddedCollection<T> implements Collection<T> {
   }
 
   #newId(txn: Transaction, { id, prefix = '' }: CreateOptions): { id: string; count?: number } {
-    const { levels } = this.#parts;
     const exists = (candidate: string) => txn.get(recordKey(pathOf(this.name, candidate))) !== undefined;
     if (id !== undefined) {
-      checkId(this.name, id, levels);
+      checkId(this.name, id);
       if (exists(id)) throw new StoreError(`${this.name}/${id} exists already`);
       return { id };
     }
@@ -162,7 +151,7 @@ export class EmbeddedCollection<T> implements Collection<T> {
       count += 1;
       candidate = prefix + String(count).padStart(10, '0');
     } while (exists(candidate));
-    checkId(this.name, candidate, levels);
+    checkId(this.name, candidate);
     return { id: candidate, count };
   }
 

@@ -11,7 +11,7 @@
  *   c/<slot>                  a commit: its number, then a line for each record (or session) that it touched
  *   m/head                    `<number of the newest commit> <newest version>`
  */
-import { StoreError } from '../../errors.ts';
+import { checkId } from '../ids.ts';
 import type { MutexName } from '../store.ts';
 
 /** Slots of the change log: how many commits a process may fall behind before it compares everything instead. */
@@ -46,22 +46,6 @@ export function mutexId(name: MutexName): string {
   const id = [name.kind, ...names].join('/');
   checkId(MUTEXES, id, names.length + 1);
   return id;
-}
-
-/** Ids become parts of keys and, in ZooKeeper, of paths. `levels`: how many names, with slashes between them. */
-export function checkId(collection: string, id: string, levels = 1): void {
-  const names = id.split('/');
-  if (names.length === levels && names.every(isName)) return;
-  const shape = levels === 1 ? '' : `${levels} names with slashes between them, each of `;
-  const wanted = `expected ${shape}1 to 255 characters, no slash, no control character`;
-  throw new StoreError(`${JSON.stringify(id.slice(0, 300))} cannot be an id in ${collection}: ${wanted}`);
-}
-
-// eslint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u001f\u007f]/;
-
-function isName(name: string): boolean {
-  return name !== '' && name !== '.' && name !== '..' && name.length <= 255 && !CONTROL.test(name);
 }
 
 export interface Head {

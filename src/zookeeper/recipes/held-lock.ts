@@ -53,6 +53,13 @@ export class HeldLock {
     return this.#released;
   }
 
+  /** The caller deletes the contender itself, together with other things perhaps: this is over without a word. */
+  forget(): void {
+    this.#released ??= Promise.resolve();
+    this.#client.removeWatch(this.contender, this.#onEvent);
+    this.#stopListening();
+  }
+
   async #release(): Promise<void> {
     this.#client.removeWatch(this.contender, this.#onEvent);
     const { signal } = this.#lost;

@@ -1,3 +1,4 @@
+import type { OrderedQueue } from './ordered-queue.ts';
 import type { TreeChange } from './tree.ts';
 
 /**
@@ -13,6 +14,8 @@ export interface TreeCacheOptions {
   onChange?: (change: TreeChange) => void;
   /** `false`: changes may be unseen because the connection is away. `true`: complete again. */
   onCurrent?: (isCurrent: boolean) => void;
+  /** Caches of one client that share it apply the changes of all of them in the order in which they happened. */
+  queue?: OrderedQueue;
   /** A znode could not be read, because of its access control list for instance; it counts as absent. */
   onError?: (error: unknown, path: string) => void;
 }

@@ -25,7 +25,7 @@ export class TreeCache {
   readonly #client: ZooKeeperClient;
   readonly #options: TreeCacheOptions;
   readonly #tree: Tree;
-  readonly #queue = new OrderedQueue();
+  readonly #queue: OrderedQueue;
   readonly #reads = new PendingReads();
   #walk: WalkWindow | undefined;
   #usesOneShots = false;
@@ -40,6 +40,7 @@ export class TreeCache {
     this.#client = client;
     this.#options = options;
     this.#tree = new Tree(root);
+    this.#queue = options.queue ?? new OrderedQueue();
     this.#stopListening = client.onState((change) => this.#onState(change));
   }
 

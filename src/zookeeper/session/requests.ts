@@ -174,7 +174,11 @@ export function setAclSpec({ path, full }: Place, acl: readonly Acl[], version: 
 
 export function multiSpec(
   operations: readonly Operation[],
-  codec: { withStat: boolean; toServer: (path: string) => string; toClient: (path: string) => string },
+  codec: {
+    withStat: boolean;
+    toServer: (operation: Operation) => string;
+    toClient: (path: string) => string;
+  },
 ): CallSpec<(Created | Stat | undefined)[]> {
   return {
     name: 'multi',

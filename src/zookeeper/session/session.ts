@@ -118,6 +118,8 @@ export class Session {
       this.#shut(undefined, goodbye !== undefined);
       await goodbye?.catch(() => undefined);
       this.#connection?.destroy(closedError());
+      // Reads that were answered after the good-bye have set watches.
+      this.watches.loseOneShots();
     }
     await this.#running;
   }

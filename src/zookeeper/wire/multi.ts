@@ -38,10 +38,10 @@ const opcodes = { set: OpCode.setData, delete: OpCode.delete, check: OpCode.chec
 export function writeMulti(
   writer: JuteWriter,
   operations: readonly Operation[],
-  { withStat, toServer }: { withStat: boolean; toServer: (path: string) => string },
+  { withStat, toServer }: { withStat: boolean; toServer: (operation: Operation) => string },
 ): void {
   for (const operation of operations) {
-    const path = toServer(operation.path);
+    const path = toServer(operation);
     if (operation.op === 'create') {
       const { data = '', acl = openAcl, mode = {} } = operation;
       writeHeader(writer, createOpcode(mode, withStat), false);

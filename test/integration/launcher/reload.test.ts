@@ -2,11 +2,10 @@
 import t from 'tap';
 import { createDrivers } from '../../../src/bin/drivers.ts';
 import { drainId } from '../../../src/model/drain.ts';
-import { openEmbeddedStore } from '../../../src/store/embedded.ts';
 import { makeRequest } from '../../../src/model/request.ts';
 import { silentLogger } from '../../../src/log.ts';
 import { fakeConfig, type FakeProvider } from '../../support/fake-config.ts';
-import { FAST_ROUNDS, startTestLauncher } from '../../support/launcher.ts';
+import { FAST_ROUNDS, openTestStore, startTestLauncher } from '../../support/launcher.ts';
 import { tempDir } from '../../support/temp.ts';
 
 const small = (more = {}): FakeProvider => ({
@@ -91,7 +90,7 @@ t.test('a configuration that does not load changes nothing', async (t) => {
 
 t.test('a request that waits at the start is not declined before all pools are known', async (t) => {
   const dir = tempDir(t);
-  const early = await openEmbeddedStore({ dir: `${dir}/state`, log: silentLogger });
+  const early = await openTestStore(dir, silentLogger);
   const request = makeRequest({ nodeTypes: ['big'], stateTimeS: Date.now() / 1000 });
   const { id } = await early.requests.create(request, { prefix: '200-' });
   const test = await startTestLauncher(t, yaml({ one: small(), two: big() }), { dir });

@@ -10,23 +10,26 @@ import type { Collection, Entry, Held, Store, View } from '../../../src/store/st
 import { openPlace, type Place } from './place.ts';
 import { startChild, type Child } from './spawn.ts';
 
-export interface StoreUnderTest {
+export interface StoreUnderTest<P extends Place = Place> {
   name: string;
   /** An empty state of its own, and how to remove it. */
-  prepare(): Promise<{ place: Place; remove(): Promise<void> }>;
+  prepare(): Promise<{ place: P; remove(): Promise<void> }>;
   /** Writes a record's text as another program would. */
   putRaw(place: Place, collection: string, id: string, text: string): Promise<void>;
   getRaw(place: Place, collection: string, id: string): Promise<string | undefined>;
 }
 
-export interface Bench {
-  place: Place;
+export interface Bench<P extends Place = Place> {
+  place: P;
   open(): Promise<Store>;
   child(): Child;
 }
 
 /** Opens what a test asks for and closes all of it in the end. */
-export async function makeBench(t: Test, subject: Pick<StoreUnderTest, 'prepare'>): Promise<Bench> {
+export async function makeBench<P extends Place>(
+  t: Test,
+  subject: Pick<StoreUnderTest<P>, 'prepare'>,
+): Promise<Bench<P>> {
   const { place, remove } = await subject.prepare();
   const stores: Store[] = [];
   const children: Child[] = [];
@@ -285,13 +288,12 @@ function locks(test: Define): void {
 
   test('a record is born locked', async (t, bench) => {
     const [a, b] = [await bench.open(), await bench.open()];
-    const states: boolean[] = [];
-    await b.nodes.watch(({ entry }) => entry && states.push(entry.locked));
     const held = await a.nodes.createLocked(makeNode({}));
+    t.equal(held.entry.locked, true);
     t.equal(await b.nodes.lock(held.entry.id), undefined);
+    t.equal((await b.nodes.get(held.entry.id))?.locked, true);
     await held.release();
-    await until(b.nodes, (nodes) => !nodes.get(held.entry.id)?.locked);
-    t.equal(states[0], true, 'nobody ever saw it unlocked before');
+    await until(b.nodes, (nodes) => nodes.get(held.entry.id)?.locked === false);
   });
 
   test('the record is read again under the lock', async (t, bench) => {
@@ -375,7 +377,7 @@ function locks(test: Define): void {
     const [a, b] = [await bench.open(), await bench.open()];
     const { entry } = await a.nodes.createLocked(makeNode({}));
     const component = await a.components.create(makeComponent({ kind: 'launcher', hostname: 'h' }), {
-      prefix: 'h',
+      prefix: 'launcher/h',
       ephemeral: true,
     });
     const waiting = b.nodes.lock(entry.id, { waitMs: 20_000 });

@@ -13,20 +13,20 @@ import {
   writeRecord,
 } from '../../../src/store/embedded/layout.ts';
 import type { StoreUnderTest } from './contract.ts';
-import type { Place } from './place.ts';
+import type { EmbeddedPlace, Place } from './place.ts';
 
-const openRaw = ({ dir }: Place) =>
-  open<string, string>({
-    path: dir,
+function openRaw(place: Place) {
+  if (place.kind !== 'embedded') throw new Error('not a directory');
+  return open<string, string>({
+    path: place.dir,
     noSubdir: false,
     encoding: 'string',
     overlappingSync: false,
-  } as object as {
-    path: string;
-  });
+  } as object as { path: string });
+}
 
 /** The embedded store in a temporary directory. */
-export const embedded: StoreUnderTest = {
+export const embedded: StoreUnderTest<EmbeddedPlace> = {
   name: 'embedded',
 
   async prepare() {

@@ -115,6 +115,18 @@ t.test('watches on a real server', { skip: zookeeperMissing() }, async (t) => {
     t.equal(await tree.next(), 'created /new');
   });
 
+  t.test('closing ends watches, also those of reads that are still on their way', async (t) => {
+    const { client } = await setUp(t);
+    await client.create('/a');
+    const [before, late] = [hearing(), hearing()];
+    await client.exists('/a', { watch: before.listener });
+    const read = client.getData('/a', { watch: late.listener });
+    await client.close();
+    await read;
+    t.equal(await before.next(), 'lost /a');
+    t.equal(await late.next(), 'lost /a');
+  });
+
   t.test('a recursive watch tells of everything below, a persistent one of its path', async (t) => {
     const { client, other } = await setUp(t);
     const [tree, flat] = [hearing(), hearing()];

@@ -1,8 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { StoreError } from '../../../src/errors.ts';
 import {
-  checkId,
   pathOf,
   readHead,
   readQueue,
@@ -42,12 +40,4 @@ t.test('a queue is its contenders in order', async (t) => {
   t.same(readQueue(undefined), []);
   t.same(readQueue('ab.1 cd.22'), ['ab.1', 'cd.22']);
   t.equal(sessionOf('cd.22'), 'cd');
-});
-
-t.test('ids that cannot be part of a path are refused', async (t) => {
-  for (const id of ['', '.', '..', 'a/b', 'a\nb', 'a\u0000', 'x'.repeat(256)]) {
-    t.throws(() => checkId('nodes', id), StoreError, JSON.stringify(id).slice(0, 20));
-  }
-  for (const id of ['0000000001', '200-0000000001', 'runc~pool%2F1', 'host.example.net0000000001'])
-    checkId('nodes', id);
 });

@@ -11,6 +11,7 @@ import { ConfigError, reasonOf, StoreError } from '../errors.ts';
 import { startLauncher, type Launcher } from '../launcher/launcher.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { openSink, type LogSink } from '../log-sink.ts';
+import { openMetrics, statsdFrom, type Metrics } from '../metrics/metrics.ts';
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { readVersion } from '../version.ts';
@@ -146,10 +147,20 @@ async function serve(log: Logger): Promise<void> {
   const stopping = stopSignals(log);
   const store = await openStore(config, { log, signal: stopping.requested });
   const running: { launcher?: Launcher } = {}; // the web application is there first, and says that it is not ready
-  const web = options.webapp ? await openWeb({ store, config, log, running }) : undefined;
-  const launcher = await startLauncher({
+  let inForce: Config = config;
+  const metrics = await openMetrics({
     store,
     drivers,
+    config: () => inForce,
+    statsd: readStatsd(log),
+    isOwn: (launcherId) => running.launcher?.launcherIds().has(launcherId) === true,
+    log,
+    clock: systemClock,
+  });
+  const web = options.webapp ? await openWeb({ store, config, log, running, metrics }) : undefined;
+  const launcher = await startLauncher({
+    store: metrics.store,
+    drivers: metrics.drivers,
     config,
     log,
     clock: systemClock,
@@ -163,7 +174,10 @@ async function serve(log: Logger): Promise<void> {
     paths,
     seen,
     signal: stopping.requested,
-    onConfig: (next) => reload(launcher, config, next, log),
+    onConfig(next) {
+      inForce = next;
+      reload(launcher, config, next, log);
+    },
     onError: (error) => {
       log.error('the new configuration is not used; the one in force stays');
       for (const line of describe(error)) log.error(line);
@@ -173,6 +187,7 @@ async function serve(log: Logger): Promise<void> {
   const patience = AbortSignal.timeout(options.drainTime * 1000);
   await launcher.stop(AbortSignal.any([patience, stopping.hurried]));
   await web?.close();
+  await metrics.close();
   await store.close();
 }
 
@@ -181,11 +196,13 @@ async function openWeb({
   config,
   log,
   running,
+  metrics,
 }: {
   store: Store;
   config: Config;
   log: Logger;
   running: { launcher?: Launcher };
+  metrics: Metrics;
 }): Promise<Web> {
   const whyNotReady = () => {
     const unreached = running.launcher?.unreached();
@@ -195,7 +212,25 @@ async function openWeb({
     return state === 'connected' ? reasons : [...reasons, `the connection to the state store is ${state}`];
   };
   const version = readVersion();
-  return await startWeb({ store, webapp: config.webapp, log, clock: systemClock, version, whyNotReady });
+  return await startWeb({
+    store,
+    webapp: config.webapp,
+    log,
+    clock: systemClock,
+    version,
+    whyNotReady,
+    metrics,
+  });
+}
+
+/** A mistake there costs the metrics only. */
+function readStatsd(log: Logger): ReturnType<typeof statsdFrom> {
+  try {
+    return statsdFrom(process.env);
+  } catch (error) {
+    log.error('no metrics are sent to statsd', { error: reasonOf(error) });
+    return undefined;
+  }
 }
 
 /** What cannot change while running is named; the rest takes effect. */

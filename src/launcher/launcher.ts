@@ -44,6 +44,8 @@ export interface LauncherOptions {
 export interface Launcher {
   /** Puts another configuration into force; only the providers that changed are replaced. */
   reload(config: Config): void;
+  /** Ids of the pools of this process, as in a node's `launcher`. */
+  launcherIds(): ReadonlySet<string>;
   /** Providers of the configuration in force that have not answered yet. */
   unreached(): string[];
   /**
@@ -199,6 +201,7 @@ export async function startLauncher(options: LauncherOptions): Promise<Launcher>
       log.info('configuration loaded', { providers: [...config.providers.keys()] });
       apply();
     },
+    launcherIds: () => pools.launcherIds(),
     unreached() {
       for (const pool of pools.all()) if (servesSomething(pool)) pool.runtime.reached = true;
       return [...config.providers.keys()].filter((name) => !providers.current(name)?.reached);

@@ -17,7 +17,7 @@ import { readJson } from './body.ts';
 import { nodeRecord } from './records.ts';
 import type { Router } from './router.ts';
 import { bearerOf, readToken, sameToken } from './token.ts';
-import type { Views } from './views.ts';
+import type { Views } from '../operator/views.ts';
 
 export interface ActionDeps {
   store: Store;

@@ -9,7 +9,7 @@ import { matchesNode } from './filters.ts';
 import { openApi } from './openapi.ts';
 import { nodeJson, nodeRecord, poolRecord, requestRecord } from './records.ts';
 import type { Router } from './router.ts';
-import type { Views } from './views.ts';
+import type { Views } from '../operator/views.ts';
 
 export const API = '/api/v1';
 const DEFAULT_LIMIT = 20_000;

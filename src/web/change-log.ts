@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { nowS, type Clock } from '../clock.ts';
 import { nodeJson, poolRecord, requestRecord } from './records.ts';
-import type { Touched, Views } from './views.ts';
+import type { Touched, Views } from '../operator/views.ts';
 
 /** What changed within one tick, ready to be sent: one server-sent event. */
 export interface Chunk {

@@ -14,7 +14,7 @@ import { matchesNode } from './filters.ts';
 import { prefersJson } from './negotiate.ts';
 import { documentedNodeJson } from './node-json.ts';
 import type { Router } from './router.ts';
-import type { Views } from './views.ts';
+import type { Views } from '../operator/views.ts';
 
 /** What a route shows, in either form. */
 interface Listing {

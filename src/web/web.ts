@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { reasonOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { Store } from '../store/store.ts';
 import { addActions } from './actions.ts';
 import { textAnswer } from './answer.ts';
@@ -13,7 +14,7 @@ import { createEvents, type EventsOptions } from './events.ts';
 import { createRouter, type Router } from './router.ts';
 import { serveWeb } from './server.ts';
 import { readToken } from './token.ts';
-import { openViews } from './views.ts';
+import { openViews } from '../operator/views.ts';
 
 export interface WebOptions {
   store: Store;
@@ -23,8 +24,8 @@ export interface WebOptions {
   version: string;
   /** Why this process is not ready yet, one item for each reason. */
   whyNotReady: () => readonly string[];
-  /** More routes, such as `/metrics`. */
-  addRoutes?: (router: Router) => void;
+  /** What `/metrics` answers; without it there is no such path. */
+  metrics?: Pick<Metrics, 'contentType' | 'exposition'>;
   changes?: ChangeLogOptions;
   events?: Partial<Pick<EventsOptions, 'most' | 'beatMs' | 'patienceMs'>>;
 }
@@ -57,7 +58,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
       ? textAnswer(200, 'OK')
       : textAnswer(503, `not ready: ${reasons.join('; ')}\n`);
   });
-  options.addRoutes?.(router);
+  if (options.metrics) addMetricsRoute(router, options.metrics);
   await warnOfToken(webapp.tokenFile, log);
 
   const server = serveWeb(router, { ...webapp, log, clock });
@@ -73,6 +74,14 @@ export async function startWeb(options: WebOptions): Promise<Web> {
       views.close();
     },
   };
+}
+
+function addMetricsRoute(router: Router, metrics: NonNullable<WebOptions['metrics']>): void {
+  router.on('GET', '/metrics', async () => ({
+    status: 200,
+    headers: { 'content-type': metrics.contentType, 'cache-control': 'no-store' },
+    body: await metrics.exposition(),
+  }));
 }
 
 /** Told at the start, not only when somebody wants to do something. */

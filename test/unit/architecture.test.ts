@@ -8,6 +8,7 @@ import ts from 'typescript';
 const rows = [
   ['bin'],
   ['cli', 'sfconfig', 'web'],
+  ['metrics'],
   ['operator'],
   ['launcher', 'dib'],
   ['runc', 'openstack', 'fake', 'static'],

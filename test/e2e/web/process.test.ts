@@ -1,23 +1,13 @@
 /** The web application as part of the launcher's process. */
 import { writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import t from 'tap';
 import { fakeConfig } from '../../support/fake-config.ts';
+import { freePort } from '../../support/free-port.ts';
 import { startLauncherProcess } from '../../support/launcher-process.ts';
 import { until } from '../../support/poll.ts';
 import { tempDir } from '../../support/temp.ts';
 import { fetchText } from '../../support/web.ts';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 const configOf = (dir: string, port: number) =>
   fakeConfig({

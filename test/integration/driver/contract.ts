@@ -58,18 +58,21 @@ export async function driverContract(t: Test, open: (t: Test) => Promise<DriverU
 }
 
 async function launchContract(t: Test, open: (t: Test) => Promise<DriverUnderTest>): Promise<void> {
-  await t.test('reports the external id once, before anything exists under it where that can be', async (t) => {
-    const under = await open(t);
-    const seen: string[] = [];
-    const instance = await launch(under, under.label, async (externalId) => {
-      seen.push(externalId);
-      if (under.namesItself) return;
-      t.notOk(await isListed(under.provider, externalId), 'not yet there');
-      t.same(await remainsOf(under, externalId), []);
-    });
-    t.same(seen, [instance.externalId], 'reported once');
-    await under.provider.destroy(instance.externalId, never);
-  });
+  await t.test(
+    'reports the external id once, before anything exists under it where that can be',
+    async (t) => {
+      const under = await open(t);
+      const seen: string[] = [];
+      const instance = await launch(under, under.label, async (externalId) => {
+        seen.push(externalId);
+        if (under.namesItself) return;
+        t.notOk(await isListed(under.provider, externalId), 'not yet there');
+        t.same(await remainsOf(under, externalId), []);
+      });
+      t.same(seen, [instance.externalId], 'reported once');
+      await under.provider.destroy(instance.externalId, never);
+    },
+  );
 
   await t.test('makes nothing when the external id cannot be stored', async (t) => {
     const under = await open(t);

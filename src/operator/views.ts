@@ -1,10 +1,11 @@
 import type { Component } from '../model/component.ts';
 import type { DecisionRecord } from '../model/decision.ts';
 import type { Drain } from '../model/drain.ts';
+import type { ImageBuild, ImageMark, ImageUpload } from '../model/image.ts';
 import type { Node } from '../model/node.ts';
 import type { PoolStatus } from '../model/pool-status.ts';
 import type { NodeRequest } from '../model/request.ts';
-import type { Facts } from '../operator/why.ts';
+import type { Facts } from './why.ts';
 import type { Change, Collection, Entry, Store, View } from '../store/store.ts';
 
 /** Which record changed; what it is now stands in the view. */
@@ -20,9 +21,13 @@ interface Viewed {
   pools: PoolStatus;
   decisions: DecisionRecord;
   drains: Drain;
+  builds: ImageBuild;
+  uploads: ImageUpload;
+  buildRequests: ImageMark;
+  imagePauses: ImageMark;
 }
 
-/** The state as the web shows it: live views, shared with the launcher where both are one process. Only reads. */
+/** The state as the web and the metrics show it: live views, shared with the launcher where both are one process. Only reads. */
 export type Views = { readonly [K in keyof Viewed]: ReadonlyMap<string, Entry<Viewed[K]>> } & {
   /** Calls for every change from now on; returns a function that ends this. */
   onChange(listener: (touched: Touched) => void): () => void;
@@ -53,6 +58,14 @@ export async function openViews(store: Store): Promise<Views> {
     watch('decisions'),
     watch('drains'),
   ]);
+  const [builds, uploads, buildRequests, imagePauses] = await Promise.all([
+    watch('builds'),
+    watch('uploads'),
+    watch('buildRequests'),
+    watch('imagePauses'),
+  ]);
+  const all = { nodes, requests, components, pools, decisions, drains };
+  const images = { builds, uploads, buildRequests, imagePauses };
   const nodesOfRequest = (requestId: string) =>
     [...(byRequest.get(requestId) ?? [])].flatMap((id) => nodes.entries.get(id) ?? []);
 
@@ -63,6 +76,10 @@ export async function openViews(store: Store): Promise<Views> {
     pools: pools.entries,
     decisions: decisions.entries,
     drains: drains.entries,
+    builds: builds.entries,
+    uploads: uploads.entries,
+    buildRequests: buildRequests.entries,
+    imagePauses: imagePauses.entries,
     onChange(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
@@ -76,7 +93,7 @@ export async function openViews(store: Store): Promise<Views> {
       allocated: { get: nodesOfRequest },
     }),
     close() {
-      for (const view of [nodes, requests, components, pools, decisions, drains]) view.close();
+      for (const view of [...Object.values(all), ...Object.values(images)]) view.close();
     },
   };
 }

@@ -39,7 +39,7 @@ try {
 /** `nodepool`, `nodepool-launcher`, ...; other files in `src/bin/` are parts of these. */
 async function findCommands(): Promise<string[]> {
   const names = await readdir('src/bin');
-  return names.flatMap((name) => /^(nodepool(?:-[a-z]+)?)\.ts$/.exec(name)?.[1] ?? []);
+  return names.flatMap((name) => /^(sfconfig|nodepool(?:-[a-z]+)?)\.ts$/.exec(name)?.[1] ?? []);
 }
 
 async function bundle(commands: string[]): Promise<void> {

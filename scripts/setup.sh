@@ -18,6 +18,7 @@ test iptables       iptables          iptables-nft      iptables          iptabl
 test mmdebstrap     mmdebstrap        mmdebstrap        mmdebstrap        mmdebstrap
 test systemd-nspawn systemd-container systemd-container systemd-container systemd-container
 test flock          util-linux        util-linux        util-linux        flock
+test git            git               git               git               git
 test pgrep          procps            procps-ng         procps            procps
 test rsync          rsync             rsync             rsync             rsync
 test sudo           sudo              sudo              sudo              sudo

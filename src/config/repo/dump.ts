@@ -1,17 +1,25 @@
 /** Writes YAML that this and every other reader of YAML 1.1 takes for the same value. */
-import { stringify, type ScalarTag, type Tags } from 'yaml';
+import { Scalar, stringify, type ScalarTag, type Tags } from 'yaml';
 import { plainText } from '../words.ts';
 import { pyYamlTags } from '../yaml-tags.ts';
 
-/** Block style, keys sorted, texts in quotes where they would be read as something else. */
-export function dumpYaml(value: unknown): string {
+/** Block style, texts in quotes where they would be read as something else; keys sorted, or in their own order. */
+export function dumpYaml(value: unknown, { sorted = true } = {}): string {
   return stringify(value, {
     version: '1.1',
     customTags: writingTags,
-    sortMapEntries: (a, b) => compare(textOf(a.key), textOf(b.key)),
+    sortMapEntries: sorted && ((a, b) => compare(textOf(a.key), textOf(b.key))),
     aliasDuplicateObjects: false,
     lineWidth: 0,
   });
+}
+
+/** A text that Ansible takes as it is, also where it looks like a template: `!unsafe "a{{b"`. */
+export function literalText(text: string): unknown {
+  if (!/\{[{%#]/.test(text)) return text;
+  const scalar = new Scalar(text);
+  scalar.tag = '!unsafe';
+  return scalar;
 }
 
 /** The tags that read, which also decide what needs quotes, and one that writes numbers and truth values. */

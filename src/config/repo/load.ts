@@ -1,5 +1,6 @@
 /** From a config repository to the text of nodepool.yaml, checked. */
 import { ConfigError, type Problem } from '../../errors.ts';
+import { concreteImageNames } from '../diskimages.ts';
 import { checkDocuments } from '../load.ts';
 import type { ConfigDriver } from '../providers.ts';
 import { warnAboutMain, type Warning } from '../warnings.ts';
@@ -28,6 +29,8 @@ export interface MergedConfig {
   warnings: readonly Warning[];
   /** How many providers this host serves; a launcher without any need not run. */
   providers: number;
+  /** Names of the images that can be built. */
+  diskimages: readonly string[];
 }
 
 /** Throws ConfigError with every mistake of all files. Reads only: writing is the caller's, when all is well. */
@@ -46,6 +49,7 @@ export async function loadConfigRepo(options: RepoOptions): Promise<MergedConfig
     files: [...repo.files, repo.base].map(({ source }) => source.file),
     warnings: [...repo.warnings, ...warnings, ...remarks],
     providers,
+    diskimages: [...concreteImageNames((document.value as { diskimages: unknown }).diskimages)],
   };
 }
 

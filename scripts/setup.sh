@@ -23,6 +23,7 @@ test pgrep          procps            procps-ng         procps            procps
 test rsync          rsync             rsync             rsync             rsync
 test sudo           sudo              sudo              sudo              sudo
 test python3        python3           python3           python3           python3
+test ansible-playbook ansible-core     ansible-core      ansible-core      ansible-core
 test openssl        openssl           openssl           openssl           openssl
 test busybox        busybox           busybox           busybox           busybox
 test /usr/share/zookeeper/bin/zkServer.sh zookeeper -   -                 -

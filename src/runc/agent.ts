@@ -45,8 +45,8 @@ export class Agent {
   #stderr = '';
   #endedBy: string | undefined;
 
-  /** Starts the agent with variables that all its operations share. */
-  constructor(host: string, channel: Channel, shared: Variables, clock: Clock) {
+  /** Starts the agent with variables that all its operations share; `more` names further files of operations. */
+  constructor(host: string, channel: Channel, shared: Variables, clock: Clock, more: readonly string[] = []) {
     this.#host = host;
     this.#channel = channel;
     this.#clock = clock;
@@ -58,7 +58,7 @@ export class Agent {
     });
     this.ended = channel.ended.then((reason) => this.#end(reason));
     channel.stdin.write(
-      `${agentText()}\n${assignments(shared)}\nnp_leave_session 2>/dev/null\nnp_note_groups\n`,
+      `${[...PARTS, ...more].map(textOf).join('\n')}\n${assignments(shared)}\nnp_leave_session 2>/dev/null\nnp_note_groups\n`,
     );
   }
 
@@ -121,10 +121,12 @@ export class Agent {
   }
 }
 
-let cachedText: string | undefined;
+const texts = new Map<string, string>();
 
-function agentText(): string {
-  return (cachedText ??= PARTS.map((part) => asset(`runc/agent/${part}.sh`)).join('\n'));
+function textOf(part: string): string {
+  const text = texts.get(part) ?? asset(`runc/agent/${part}.sh`);
+  texts.set(part, text);
+  return text;
 }
 
 /** `path='/srv/fedora' uid='1000'` */

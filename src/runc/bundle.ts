@@ -15,6 +15,12 @@ export interface HypervisorPaths {
   run: string;
 }
 
+export const DEFAULT_PATHS: HypervisorPaths = {
+  base: '/var/lib/nodepool/runc',
+  hostRootfs: '/srv/host-rootfs',
+  run: '/run/runc',
+};
+
 /** What the agent found out about a label's rootfs. */
 export interface RootfsFacts {
   /** `/usr/sbin/sshd` */

@@ -9,6 +9,7 @@ import { connectSsh } from '../ssh/connection.ts';
 import { Agent, explain } from './agent.ts';
 import type { RootfsFacts } from './bundle.ts';
 import { openLocalShell, openRemoteShell, type Channel } from './channel.ts';
+import { readHostFacts, type AgentFacts } from './host-facts.ts';
 import type { HypervisorOptions } from './hypervisor.ts';
 import { probeLabel } from './probe.ts';
 
@@ -22,16 +23,9 @@ export interface ConnectionSettings {
   consolePort: number | undefined;
 }
 
-export interface HostFacts {
-  /** `x86_64` */
-  architecture: string;
-  /** Most open files that a process may have there (`ulimit -Hn`); Infinity without a limit. */
-  maxOpenFiles: number;
-  runcVersion: string;
+export interface HostFacts extends AgentFacts {
   /** Where jobs and the launcher reach the containers. */
   address: string;
-  publicIpv4: string | undefined;
-  publicIpv6: string | undefined;
 }
 
 /** A connected hypervisor. */
@@ -80,7 +74,7 @@ export async function connectAgent(
     if (answer.code !== 0) throw new HostError(pool.name, `${pool.name}: ${explain(answer)}`);
     const link: AgentLink = {
       agent,
-      facts: readFacts(answer.text, pool.address ?? address),
+      facts: { ...readHostFacts(answer.text), address: pool.address ?? address },
       rootfs: new Map(),
       problems: new Map(),
       startConsole: createConsoleStarter(agent, options, deps.log),
@@ -140,19 +134,6 @@ async function resolveAddress({ pool }: HypervisorOptions): Promise<string> {
       },
     );
   }
-}
-
-/** `arch=x86_64`, `nofile=20000`, then runc's version, then what `ip route get` says for each family. */
-function readFacts(text: string, address: string): HostFacts {
-  const source = (family: RegExp) => family.exec(text)?.[1];
-  return {
-    architecture: source(/^arch=(\S+)/m) ?? '',
-    maxOpenFiles: Number(source(/^nofile=(\d+)/m) ?? Infinity),
-    runcVersion: source(/^runc version (\S+)/m) ?? 'unknown',
-    address,
-    publicIpv4: source(/ src (\d+\.\d+\.\d+\.\d+)/),
-    publicIpv6: source(/ src ([0-9a-f]*:[0-9a-f:]+)/),
-  };
 }
 
 /** Says once why there is no streaming; containers work without it. */

@@ -4,8 +4,9 @@ import type { Clock } from '../clock.ts';
 import { HostError, LaunchError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { explain, type Agent, type Answer } from './agent.ts';
-import { renderBundleAroundPort, type HypervisorPaths, type RootfsFacts } from './bundle.ts';
+import type { HypervisorPaths, RootfsFacts } from './bundle.ts';
 import { connectAgent, type AgentLink, type ConnectionSettings } from './connect.ts';
+import { createVariables } from './create-variables.ts';
 import type { HostKey } from './host-key.ts';
 import { Link } from './link.ts';
 import { annotationsOf, type Mark } from './mark.ts';
@@ -13,7 +14,6 @@ import type { LabelOptions, PoolOptions, ProviderOptions } from './options.ts';
 import { createPortHints, type PortHints } from './port-hints.ts';
 import { probeLabel } from './probe.ts';
 import { readListing, type Found } from './listing.ts';
-import { renderSshdConfig } from './sshd-config.ts';
 
 export interface HypervisorOptions {
   provider: ProviderOptions;
@@ -39,8 +39,6 @@ const DESTROY_TIMEOUT_MS = 120_000;
 const LOOK_TIMEOUT_MS = 30_000;
 const LEAVE_TIMEOUT_MS = 5_000;
 const PROBE_AGAIN_MS = 30_000;
-/** How long sshd may take to listen, in seconds. */
-const START_SECONDS = 30;
 
 export class Hypervisor {
   readonly name: string;
@@ -199,42 +197,22 @@ export class Hypervisor {
   }
 
   #createVariables(link: AgentLink, spec: CreateSpec, rootfs: RootfsFacts, hint: number) {
-    const { id, label, mark, hostKey } = spec;
     const { provider, pool, paths } = this.#options;
-    const [head, tail] = renderBundleAroundPort({
-      id,
+    return createVariables({
+      id: spec.id,
+      label: spec.label,
+      hostKey: spec.hostKey,
+      mark: JSON.stringify(spec.mark),
+      annotations: annotationsOf(spec.mark),
       paths,
-      path: label.path,
       rootfs,
-      overlay: label.overlay,
-      sudo: label.sudo,
-      homeDir: label.homeDir,
       consoleDir: provider.consoleDir,
-      limits: label.limits,
-      hiddenPaths: label.hiddenPaths,
-      annotations: annotationsOf(mark),
+      keepFailedSeconds: provider.keepFailedSeconds,
+      ports: pool.ports,
+      firstPort: hint,
       architecture: link.facts.architecture,
       maxOpenFiles: link.facts.maxOpenFiles,
     });
-    return {
-      id,
-      path: label.path,
-      user: label.username,
-      home: label.homeDir,
-      overlay: label.overlay ? 'yes' : 'no',
-      overlay_size: label.overlaySize ?? '',
-      keep_seconds: provider.keepFailedSeconds,
-      start_seconds: START_SECONDS,
-      port_first: hint,
-      port_min: pool.ports.first,
-      port_max: pool.ports.last,
-      mark: JSON.stringify(mark),
-      config_head: head,
-      config_tail: tail,
-      sshd_config: renderSshdConfig(label.username),
-      host_key: hostKey.private,
-      host_key_public: hostKey.public,
-    };
   }
 
   #changed(): void {

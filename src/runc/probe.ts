@@ -1,13 +1,19 @@
 import { reasonOf } from '../errors.ts';
-import { explain } from './agent.ts';
+import { explain, type Agent } from './agent.ts';
 import type { RootfsFacts } from './bundle.ts';
-import type { AgentLink } from './connect.ts';
 import type { LabelOptions } from './options.ts';
 
 const PROBE_TIMEOUT_MS = 30_000;
 
+/** A connected hypervisor, with what is known about its labels: see AgentLink. */
+export interface ProbedLink {
+  agent: Agent;
+  rootfs: Map<string, RootfsFacts>;
+  problems: Map<string, string>;
+}
+
 /** Asks whether a label can be served; notes either what its config.json must know, or what is wrong. Never rejects. */
-export async function probeLabel(link: AgentLink, label: LabelOptions): Promise<void> {
+export async function probeLabel(link: ProbedLink, label: LabelOptions): Promise<void> {
   const { name, path, username: user, homeDir: home } = label;
   link.rootfs.delete(name);
   try {

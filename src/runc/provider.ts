@@ -13,7 +13,7 @@ import { createInFlight } from '../driver/in-flight.ts';
 import { scanHostKey } from '../driver/keyscan.ts';
 import { HostError, reasonOf } from '../errors.ts';
 import { NO_RESOURCES, type Resources } from '../model/resources.ts';
-import type { HypervisorPaths } from './bundle.ts';
+import { DEFAULT_PATHS, type HypervisorPaths } from './bundle.ts';
 import type { ConnectionSettings } from './connect.ts';
 import { makeContainerId } from './container-id.ts';
 import { makeHostKey } from './host-key.ts';
@@ -25,7 +25,7 @@ export interface RuncSettings extends ConnectionSettings {
 }
 
 export const DEFAULT_SETTINGS: RuncSettings = {
-  paths: { base: '/var/lib/nodepool/runc', hostRootfs: '/srv/host-rootfs', run: '/run/runc' },
+  paths: DEFAULT_PATHS,
   connectTimeoutMs: 20_000,
   keepaliveMs: 5000,
   consolePort: 19885,

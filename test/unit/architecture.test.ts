@@ -19,8 +19,12 @@ const rows = [
   ['src'], // the single files: errors.ts, log.ts, clock.ts, ...
 ];
 
-/** Each module is shipped alone to other machines: nothing but `node:` and code without dependencies goes along. */
-const shippedWithModules = /^(modules\/lib\/|runc\/bundle|config\/|model\/|errors\.ts$)/;
+/**
+ * Each module is one file on other machines, so it takes along what it imports: the validator, and of the runC driver the
+ * parts that work on the hypervisor itself. Nothing of SSH, stores or daemons.
+ */
+const shippedWithModules =
+  /^(modules\/lib\/|runc\/(agent|bundle|channel|create-variables|host-facts|host-key|mark|options|probe)\.ts$|config\/|model\/|errors\.ts$|clock\.ts$)/;
 
 const root = new URL('../../src/', import.meta.url);
 

@@ -1,5 +1,5 @@
 /**
- * `npm test`: build and package, static checks and the three suites, one after another, each even when an earlier one failed.
+ * `npm test`: build, static checks and the three suites, one after another, each even when an earlier one failed.
  * Prints at the end what failed and what was skipped, with reasons. The last line counts assertions:
  * `120 passed, 0 failed, 2 skipped`; a step that fails without a failed assertion counts as one failure.
  */
@@ -11,7 +11,7 @@ import { readTap, type Tally } from './read-tap.ts';
 
 process.chdir(join(import.meta.dirname, '..'));
 
-const checks = ['package', 'lint', 'format:check', 'typecheck'];
+const checks = ['build', 'modules', 'lint', 'format:check', 'typecheck'];
 const suites = [
   { folder: 'test/unit', jobs: 2, timeoutSeconds: 30 },
   { folder: 'test/integration', jobs: 2, timeoutSeconds: 180 },

@@ -76,6 +76,19 @@ export class LaunchError extends Error {
   }
 }
 
+/** An image was not built; the log file says more than the message. */
+export class BuildError extends Error {
+  override readonly name = 'BuildError';
+  readonly logFile: string;
+  readonly exitCode: number | undefined;
+
+  constructor(message: string, options: { logFile: string; exitCode?: number; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.logFile = options.logFile;
+    this.exitCode = options.exitCode;
+  }
+}
+
 /** A command on this or another host ended with an error, was cancelled or took too long. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';

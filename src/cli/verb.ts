@@ -9,7 +9,7 @@ import type { Store } from '../store/store.ts';
 /** Light, so that the whole list of verbs costs nothing; the work is in the module that `load` imports. */
 export interface Verb {
   name: string;
-  group: 'Nodes' | 'Requests' | 'Providers' | 'Configuration';
+  group: 'Nodes' | 'Requests' | 'Providers' | 'Images' | 'Configuration';
   /** One line in the list of verbs. */
   summary: string;
   /** What it does, when to use it, its exit codes. */
@@ -54,6 +54,10 @@ export interface Options {
   nodes?: number;
   holdOnFailure?: true;
   identity?: string;
+  provider?: string;
+  image?: string;
+  buildId?: string;
+  uploadId?: string;
   configRepo?: string;
   base?: string;
   launchers?: string[];

@@ -96,6 +96,8 @@ export interface DiskImage {
   readonly rebuildAgeS: number;
   readonly buildTimeoutS: number;
   readonly envVars: Readonly<Record<string, string>>;
+  /** The names among them that come from the secure file: their values are never shown. */
+  readonly secretEnvVars: readonly string[];
   readonly pause: boolean;
   readonly username: string;
   readonly pythonPath: string;

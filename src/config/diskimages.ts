@@ -66,7 +66,12 @@ export function buildDiskimages(
     if (image.abstract === true) continue;
     const lineage = [...ancestorsOf(image, images).reverse(), image];
     const result = lineage.reduce(inherit, defaultsFor(image.name as string));
-    built.set(result.name, { ...result, envVars: { ...result.envVars, ...secretEnvVars.get(result.name) } });
+    const secrets = secretEnvVars.get(result.name) ?? {};
+    built.set(result.name, {
+      ...result,
+      envVars: { ...result.envVars, ...secrets },
+      secretEnvVars: Object.keys(secrets),
+    });
   }
   return built;
 }
@@ -81,6 +86,7 @@ function defaultsFor(name: string): DiskImage {
     rebuildAgeS: 86_400,
     buildTimeoutS: 28_800,
     envVars: {},
+    secretEnvVars: [],
     pause: false,
     username: 'zuul',
     pythonPath: 'auto',
@@ -103,6 +109,7 @@ function inherit(from: DiskImage, own: Section): DiskImage {
     rebuildAgeS: value('rebuild-age', from.rebuildAgeS),
     buildTimeoutS: value('build-timeout', from.buildTimeoutS),
     envVars: { ...from.envVars, ...value('env-vars', {}) },
+    secretEnvVars: from.secretEnvVars,
     pause: value('pause', from.pause),
     username: value('username', from.username),
     pythonPath: value('python-path', from.pythonPath),

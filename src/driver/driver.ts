@@ -13,6 +13,8 @@ export interface Driver {
   readonly name: string;
   /** Other accepted spellings: `runC` for `runc`. */
   readonly aliases?: readonly string[];
+  /** Its providers have `images`, so that the builder opens them. */
+  readonly managesImages?: true;
   /** JSON Schema of its provider section, without the options that all providers share. */
   readonly schema: object;
   /**

@@ -38,6 +38,7 @@ export function createFakeDriver(): Driver {
 
   return {
     name: 'fake',
+    managesImages: true,
     schema: fakeSchema,
     check: checkDelays,
     open: (config, deps) => openFakeProvider(config, deps, placeOf(config)),

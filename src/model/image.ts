@@ -28,6 +28,8 @@ export interface ImageBuild extends WithUnknown {
   error: string | null;
   durationS: number | null;
   exitCode: number | null;
+  /** Failures in a row, this one included. */
+  failures: number | null;
 }
 
 /**
@@ -80,6 +82,7 @@ const BUILD_FIELDS: Fields<ImageBuild> = {
   error: { key: 'error', absent: null, omitEmpty: true },
   durationS: { key: 'duration', absent: null, omitEmpty: true },
   exitCode: { key: 'exit_code', absent: null, omitEmpty: true },
+  failures: { key: 'failures', absent: null, omitEmpty: true },
 };
 
 const UPLOAD_FIELDS: Fields<ImageUpload> = {

@@ -1,4 +1,5 @@
 import type { Verb } from '../verb.ts';
+import { imageVerbs } from './images.ts';
 import { nodeVerbs } from './nodes.ts';
 import { configurationVerbs, providerVerbs } from './providers.ts';
 import { requestVerbs } from './requests.ts';
@@ -8,5 +9,6 @@ export const allVerbs: readonly Verb[] = [
   ...nodeVerbs,
   ...requestVerbs,
   ...providerVerbs,
+  ...imageVerbs,
   ...configurationVerbs,
 ];

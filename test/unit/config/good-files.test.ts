@@ -60,6 +60,7 @@ t.test('loads what the merge of a Software Factory config repository writes', as
 t.test('gives a password of digits to its image unchanged, and to no other', async (t) => {
   const { diskimages } = await load('software-factory');
   t.equal(diskimages.get('dib-rhel-7')?.envVars.REG_PASSWORD, '0012345');
+  t.same(diskimages.get('dib-rhel-7')?.secretEnvVars, ['REG_PASSWORD'], 'known as a secret');
   t.notOk('REG_PASSWORD' in (diskimages.get('cloud-fedora-rawhide')?.envVars ?? {}));
 });
 
@@ -115,6 +116,7 @@ t.test('inherits diskimages from their parents, and lets a child undo what it in
     rebuildAgeS: 3600,
     buildTimeoutS: 28_800,
     envVars: { DIB_CHECKSUM: '1', DIB_GRUB_TIMEOUT: '5' },
+    secretEnvVars: [],
     pause: false,
     username: 'zuul',
     pythonPath: 'auto',

@@ -1,0 +1,18 @@
+import { nowS } from '../clock.ts';
+import { buildColumns, jsonBuildColumns } from '../operator/image-columns.ts';
+import { printRows } from './print.ts';
+import type { Run } from './verb.ts';
+
+/** All builds, by image and age. */
+export const run: Run = async (tools) => {
+  const store = await tools.openStore();
+  const [builds, pauses] = await Promise.all([store.builds.list(), store.imagePauses.list()]);
+  const paused = new Set(pauses.map(({ id }) => id));
+  const isPaused = (image: string) => paused.has(image);
+  const imageOf = (id: string) => id.slice(0, id.indexOf('/'));
+  builds.sort(
+    (a, b) => imageOf(a.id).localeCompare(imageOf(b.id)) || a.value.stateTimeS - b.value.stateTimeS,
+  );
+  printRows(tools, builds, buildColumns(nowS(tools.clock), isPaused), jsonBuildColumns(isPaused));
+  return 0;
+};

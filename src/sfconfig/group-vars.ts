@@ -41,7 +41,7 @@ function describeArch({ arch, settings }: GroupVarsInput): Record<string, unknow
     install_server: installServer(arch).hostname,
     first_launcher: launchers[0]?.name ?? '',
     launcher_hosts: launchers.map(({ name }) => name),
-    sfconfig_hosts_lines: renderHostsLines(arch, settings.fqdn, settings.staticHostnames),
+    sfconfig_hosts_block: renderHostsLines(arch, settings.fqdn, settings.staticHostnames).join('\n'),
     sfconfig_remote_hosts: remote.map(({ hostname }) => hostname),
   };
 }

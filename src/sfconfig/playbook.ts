@@ -84,6 +84,9 @@ export function updatePlaybook(arch: Arch, places: Places): Play[] {
   return [fetch, ...deliverPlays(roles, places), ...roles.map((role) => rolePlay(role, 'update'))];
 }
 
+/** Writable for its owner only. */
+const GIT_ARCHIVE = ['git', '-c', 'tar.umask=0022'];
+
 /** Copies what is committed to the hosts with a daemon. */
 function deliverPlays(roles: readonly ManagedRole[], { configDir, configArchive }: Places): Play[] {
   if (!roles.some(isDaemon)) return [];
@@ -100,7 +103,7 @@ function deliverPlays(roles: readonly ManagedRole[], { configDir, configArchive 
         {
           name: 'Pack it',
           'ansible.builtin.command': {
-            argv: ['git', '-C', configDir, 'archive', '--output', configArchive, 'HEAD', 'nodepool'],
+            argv: [...GIT_ARCHIVE, '-C', configDir, 'archive', '--output', configArchive, 'HEAD', 'nodepool'],
           },
           changed_when: false,
           check_mode: false,
@@ -308,7 +311,7 @@ function namesPlay(): Play {
         'ansible.builtin.blockinfile': {
           path: '/etc/hosts',
           marker: MARKER,
-          block: '{{ sfconfig_hosts_lines | join("\\n") }}',
+          block: '{{ sfconfig_hosts_block }}',
         },
         when: 'inventory_hostname not in sfconfig_remote_hosts',
       },

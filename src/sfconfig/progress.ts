@@ -11,7 +11,7 @@ export interface HostResult {
 export interface ProgressEvents {
   onPlay(name: string): void;
   onTask(name: string): void;
-  /** A host has changed something. */
+  /** A task has changed something on a host; told once, also where it has done so for several items. */
   onChange(host: string): void;
   /** A task has failed on a host, or the host does not answer. */
   onFailure(failure: Failure): void;
@@ -37,6 +37,12 @@ export interface ProgressReader {
 export function createProgressReader(events: ProgressEvents): ProgressReader {
   let task = '';
   let inRecap = false;
+  /** By the task that runs. */
+  const changed = new Set<string>();
+  const tellChange = (host: string) => {
+    if (!changed.has(host)) events.onChange(host);
+    changed.add(host);
+  };
   /** Told when the next line does not take it back. */
   let failure: Failure | undefined;
   const tellFailure = () => {
@@ -52,8 +58,10 @@ export function createProgressReader(events: ProgressEvents): ProgressReader {
       const change = /^changed: \[([^\]]+)\]/.exec(line);
       if (play) events.onPlay(play[1] as string);
       else if (/^PLAY RECAP \*+$/.test(line)) inRecap = true;
-      else if (header) events.onTask((task = header[1] as string));
-      else if (change) events.onChange(hostOf(change[1] as string));
+      else if (header) {
+        changed.clear();
+        events.onTask((task = header[1] as string));
+      } else if (change) tellChange(hostOf(change[1] as string));
       else if (inRecap) readRecap(line, events);
       else failure = readFailure(line, task);
     },

@@ -9,7 +9,8 @@ TASK [Gathering Facts] *********************************************************
 ok: [h1]
 
 TASK [zookeeper : Install the package] *****************************************
-changed: [h1]
+changed: [h1] => (item=one)
+changed: [h1] => (item=two)
 changed: [h2 -> localhost]
 FAILED - RETRYING: [h1]: Check (60 retries left).
 

@@ -13,6 +13,7 @@ run  runc           runc              runc              runc              runc
 run  ssh            openssh-client    openssh-clients   openssh-clients   openssh-client
 run  sshd           openssh-server    openssh-server    openssh-server    openssh-server
 run  mount          mount             util-linux        util-linux        mount
+test ansible-playbook ansible-core     ansible-core      ansible-core      ansible-core
 test ip             iproute2          iproute           iproute2          iproute2
 test iptables       iptables          iptables-nft      iptables          iptables
 test mmdebstrap     mmdebstrap        mmdebstrap        mmdebstrap        mmdebstrap

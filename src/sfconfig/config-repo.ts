@@ -73,7 +73,7 @@ async function commitAndPush({ url, sync }: ConfigRepoOptions, git: Git): Promis
   await git(...IDENTITY, 'commit', '--quiet', '--message', 'Automatic update of defaults');
   if (url !== undefined && sync !== 'push') return 'left';
   try {
-    await git('push', '--quiet', 'origin', `HEAD:${BRANCH}`);
+    await git('push', '--quiet', '--set-upstream', 'origin', `HEAD:${BRANCH}`);
   } catch (error) {
     await moveToOrigin(git); // as if nothing had been done
     throw error;

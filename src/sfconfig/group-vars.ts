@@ -17,9 +17,6 @@ export interface GroupVarsInput {
   publicKeys: { nodepool: string; zuul: string };
 }
 
-/** On hosts with a daemon: what the config repository holds. */
-export const CONFIG_COPY = '/var/lib/software-factory/config';
-
 /** The operator's custom variables win. */
 export function groupVars(input: GroupVarsInput): Record<string, unknown> {
   const { settings, enableInsecureSlaves } = input;
@@ -71,7 +68,7 @@ function nodepoolVars({ arch, settings, places, packageFile }: GroupVarsInput): 
   const levels = settings.debug ? (['DEBUG', 'INFO'] as const) : (['INFO', 'WARNING'] as const);
   return {
     ...(packageFile === undefined ? {} : { nodepool_package: packageFile }),
-    nodepool_config_repository: CONFIG_COPY,
+    nodepool_config_repository: places.configCopy,
     nodepool_launchers: hostsWith(arch, 'nodepool-launcher').map(({ name }) => name),
     // The name of each host stands in the inventory.
     nodepool_first_launcher: '{{ nodepool_name == first_launcher }}',

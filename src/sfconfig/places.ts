@@ -24,6 +24,8 @@ export interface Places {
   localRepo: string;
   /** What hosts get of the config repository, packed. */
   configArchive: string;
+  /** What hosts with a daemon have of it; the same place on all of them. */
+  configCopy: string;
   /** Packages for the hosts, put there by the operator. */
   packages: string;
   backup: string;
@@ -51,6 +53,7 @@ export function placesOf({ ansibleRoot, lib, configDir }: Options): Places {
     configDir,
     localRepo: join(root, 'git/config.git'),
     configArchive: join(root, 'state/config.tar'),
+    configCopy: join(root, 'config'),
     packages: join(root, 'packages'),
     backup: join(root, 'backup'),
     logs: isDefault ? '/root/sf-logs' : join(root, 'sf-logs'),

@@ -2,7 +2,6 @@
 import { dumpYaml } from '../config/repo/dump.ts';
 import { hostsWith, installServer, type Arch } from './arch.ts';
 import { BRANCH } from './git.ts';
-import { CONFIG_COPY } from './group-vars.ts';
 import { MANAGED_ROLES, type ManagedRole } from './known-roles.ts';
 import type { Places } from './places.ts';
 
@@ -88,9 +87,12 @@ export function updatePlaybook(arch: Arch, places: Places): Play[] {
 const GIT_ARCHIVE = ['git', '-c', 'tar.umask=0022'];
 
 /** Copies what is committed to the hosts with a daemon. */
-function deliverPlays(roles: readonly ManagedRole[], { configDir, configArchive }: Places): Play[] {
+function deliverPlays(
+  roles: readonly ManagedRole[],
+  { configDir, configArchive, configCopy }: Places,
+): Play[] {
   if (!roles.some(isDaemon)) return [];
-  const copied = `${CONFIG_COPY}.tar`;
+  const copied = `${configCopy}.tar`;
   const onThisHost = { delegate_to: 'localhost', run_once: true };
   const whenOther = { when: "sfconfig_packed.stat.checksum != sfconfig_copied.stat.checksum | default('')" };
   return [
@@ -122,18 +124,18 @@ function deliverPlays(roles: readonly ManagedRole[], { configDir, configArchive 
         },
         {
           name: 'Remove the old copy',
-          'ansible.builtin.file': { path: CONFIG_COPY, state: 'absent' },
+          'ansible.builtin.file': { path: configCopy, state: 'absent' },
           ...whenOther,
         },
         {
           name: 'Make room for the new one',
-          'ansible.builtin.file': { path: CONFIG_COPY, state: 'directory', mode: '0755' },
+          'ansible.builtin.file': { path: configCopy, state: 'directory', mode: '0755' },
         },
         {
           name: 'Unpack it',
           'ansible.builtin.unarchive': {
             src: configArchive,
-            dest: CONFIG_COPY,
+            dest: configCopy,
             owner: 'root',
             group: 'root',
           },
@@ -271,17 +273,22 @@ const HEADINGS: Readonly<Record<RoleAction, (role: string) => string>> = {
 
 /**
  * Without the control plane nothing else makes sense, so its errors end the run. A hypervisor that cannot be reached is
- * left out, named, and makes the run fail in the end; the others are served.
+ * left out, named, and makes the run fail in the end; the others are served. Ansible ends a run in which all hosts of a
+ * play have failed, so the install-server is one of them and does nothing.
  */
 function rolePlay(role: ManagedRole, action: RoleAction, vars: Record<string, unknown> = {}): Play {
+  const isHypervisor = role === 'hypervisor-runc';
   return {
     name: HEADINGS[action](role),
-    hosts: role,
+    hosts: isHypervisor ? HYPERVISORS : role,
     collections: [COLLECTION],
-    any_errors_fatal: role !== 'hypervisor-runc',
-    roles: [{ role, role_action: action, ...vars }],
+    any_errors_fatal: !isHypervisor,
+    roles: [{ role, role_action: action, ...vars, ...(isHypervisor ? ONLY_THERE : {}) }],
   };
 }
+
+const HYPERVISORS = 'hypervisor-runc:install-server';
+const ONLY_THERE = { when: "'hypervisor-runc' in group_names" };
 
 /** Of the role's variables; both daemons have those of the role that they share. */
 function prefixOf(role: ManagedRole): string {
@@ -336,7 +343,7 @@ function forgetNamesPlay(): Play {
 function testPlays(roles: readonly ManagedRole[]): Play[] {
   return roles.map((role) => ({
     name: `Check that ${role} works`,
-    hosts: role,
+    hosts: role === 'hypervisor-runc' ? HYPERVISORS : role,
     gather_facts: false,
     tasks: testTasks(role),
   }));
@@ -356,7 +363,8 @@ function testTasks(role: ManagedRole): Play[] {
     when: 'not ansible_check_mode',
   });
   if (role === 'hypervisor-runc') {
-    return [check('Check that runC answers', ['runc', 'list', '--quiet'], 'sfconfig_check.rc == 0')];
+    const runc = check('Check that runC answers', ['runc', 'list', '--quiet'], 'sfconfig_check.rc == 0');
+    return [{ ...runc, when: [runc.when, ONLY_THERE.when] }];
   }
   const service = role === 'zookeeper' ? 'zookeeper' : role;
   return [

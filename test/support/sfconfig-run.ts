@@ -23,7 +23,10 @@ export interface Site {
 const SHARE = fileURLToPath(new URL('../../ansible', import.meta.url));
 
 /** `newKeys`: none are there, so the first run makes them, which takes seconds. */
-export function makeSite(t: Test, { signal = new AbortController().signal, newKeys = false } = {}): Site {
+export function makeSite(
+  t: Test,
+  { signal = new AbortController().signal, newKeys = false, share = SHARE } = {},
+): Site {
   const dir = tempDir(t);
   const config = join(dir, 'config');
   for (const name of ['etc', 'home']) mkdirSync(join(dir, name));
@@ -59,7 +62,7 @@ export function makeSite(t: Test, { signal = new AbortController().signal, newKe
         },
         signal,
         drivers: [createFakeDriver(), createRuncDriver()],
-        share: SHARE,
+        share,
         nodepool: join(dir, 'nodepool'),
       });
       return { code, ...written };

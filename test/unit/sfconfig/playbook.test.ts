@@ -55,7 +55,7 @@ t.test('--skip-install leaves no package action, --skip-setup nothing else', asy
 t.test('a hypervisor that fails does not end the run, the control plane does', async (t) => {
   for (const play of mainPlaybook(arch, places, {})) {
     if (!play.roles) continue;
-    t.equal(play.any_errors_fatal, play.hosts !== 'hypervisor-runc', String(play.name));
+    t.equal(play.any_errors_fatal, !String(play.hosts).startsWith('hypervisor-runc'), String(play.name));
   }
 });
 

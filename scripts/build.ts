@@ -1,6 +1,6 @@
 /**
  * Builds `dist/`: one file per command in `dist/bin/`, code they share in `dist/chunks/`, text files in
- * `dist/assets/`. Dependencies are bundled, because hundreds of small modules would dominate the start-up time of a
+ * `dist/assets/`, the page of the web application in `dist/page/`. Dependencies are bundled, because hundreds of small modules would dominate the start-up time of a
  * command; only lmdb stays outside, it loads a native part from its own package. `nodepool`, for which
  * people wait, is made to start still faster.
  *
@@ -9,6 +9,7 @@
  */
 import { chmod, cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { build, type BuildFailure } from 'esbuild';
 import { bundleFastStart, writeCodeCache } from './fast-start.ts';
 
@@ -25,6 +26,7 @@ try {
   const commands = await findCommands();
   await bundle(commands);
   await copyAssets();
+  await bundlePage();
   await writeCodeCache(interactive, `${fresh}/bin`);
   if (!(await isCurrent())) await swapIn();
   console.log(`built ${commands.join(', ')} in ${Math.round(performance.now() - startedAt)} ms`);
@@ -79,7 +81,29 @@ async function makeExecutable(path: string): Promise<void> {
 /** See `src/asset.ts`, which finds them again. */
 async function copyAssets(): Promise<void> {
   for (const path of await readdir('src', { recursive: true })) {
-    if (/\.(sh|py|json)$/.test(path)) await cp(`src/${path}`, `${fresh}/assets/${path}`);
+    if (/\.(sh|py|json)$/.test(path) && !path.endsWith('tsconfig.json'))
+      await cp(`src/${path}`, `${fresh}/assets/${path}`);
+  }
+}
+
+/** For browsers: small, and compressed once and for all. */
+async function bundlePage(): Promise<void> {
+  await build({
+    entryPoints: ['src/web/page/main.tsx'],
+    outdir: `${fresh}/page`,
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    logLevel: 'warning',
+  });
+  for (const name of ['index.html', 'icon.svg']) await cp(`src/web/page/${name}`, `${fresh}/page/${name}`);
+  for (const name of await readdir(`${fresh}/page`)) {
+    const bytes = await readFile(`${fresh}/page/${name}`);
+    await writeFile(`${fresh}/page/${name}.br`, brotliCompressSync(bytes));
+    await writeFile(`${fresh}/page/${name}.gz`, gzipSync(bytes, { level: 9 }));
   }
 }
 

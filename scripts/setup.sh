@@ -26,6 +26,7 @@ test sudo           sudo              sudo              sudo              sudo
 test python3        python3           python3           python3           python3
 test ansible-playbook ansible-core     ansible-core      ansible-core      ansible-core
 test openssl        openssl           openssl           openssl           openssl
+test chromium       chromium          chromium          chromium          chromium
 test busybox        busybox           busybox           busybox           busybox
 test /usr/share/zookeeper/bin/zkServer.sh zookeeper -   -                 -
 END

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../clock.ts';
@@ -220,6 +220,8 @@ async function openWeb({
     version,
     whyNotReady,
     metrics,
+    plotsFile: join(config.stateDir, 'plots.json'),
+    buildLogDir: config.buildLogDir,
   });
 }
 

@@ -10,10 +10,12 @@ import { drainPool } from '../operator/drain-pool.ts';
 import { holdNode } from '../operator/hold-node.ts';
 import { markDeleting } from '../operator/mark-deleting.ts';
 import { Refusal } from '../operator/refusal.ts';
+import { requestBuild } from '../operator/request-build.ts';
 import type { Store } from '../store/store.ts';
 import { HttpError, jsonAnswer, type Answer, type Call } from './answer.ts';
 import { API } from './api.ts';
 import { readJson } from './body.ts';
+import { imageNames } from './images.ts';
 import { nodeRecord } from './records.ts';
 import type { Router } from './router.ts';
 import { bearerOf, readToken, sameToken } from './token.ts';
@@ -52,6 +54,12 @@ export function addActions(router: Router, deps: ActionDeps): void {
   on('/nodes/:id/delete', 'delete a node', async ({ params }, _input, _who, signal) =>
     nodeRecord(await markDeleting(store, params['id'] ?? '', { clock, signal })),
   );
+  on('/images/:image/build', 'build an image', async ({ params }) => {
+    const { image = '' } = params;
+    if (!imageNames(deps.views).includes(image)) throw new HttpError(404, `there is no image ${image}`);
+    await requestBuild(store, image);
+    return { build_requested: true };
+  });
   const drain: Work = async ({ params }) => {
     const place = placeOf(params, deps.views);
     await drainPool(store, place, clock);
@@ -72,7 +80,7 @@ async function act(call: Call, what: string, work: Work, deps: ActionDeps): Prom
   const { request, params } = call;
   const from = request.socket.remoteAddress;
   const named = request.headers['x-nodepool-user'];
-  const name = typeof named === 'string' && named !== '' ? named.slice(0, 100) : undefined;
+  const name = typeof named === 'string' && named !== '' ? decodeName(named).slice(0, 100) : undefined;
   const who = name ?? `somebody at ${from ?? 'an unknown address'}`;
   const log = deps.log.child({ action: what, ...params, who: name, from });
   await checkToken(request.headers.authorization, deps, log);
@@ -86,6 +94,15 @@ async function act(call: Call, what: string, work: Work, deps: ActionDeps): Prom
     if (error instanceof Refusal) throw new HttpError(error.kind === 'not found' ? 404 : 409, error.message);
     if (error instanceof NotFoundError) throw new HttpError(404, error.message);
     throw error;
+  }
+}
+
+/** Browsers send names percent-encoded, since a header holds ASCII only. */
+function decodeName(given: string): string {
+  try {
+    return decodeURIComponent(given);
+  } catch {
+    return given;
   }
 }
 

@@ -5,8 +5,11 @@ import { askPools } from '../operator/why.ts';
 import type { Entry } from '../store/store.ts';
 import { HttpError, JSON_TYPE, jsonAnswer, type Answer } from './answer.ts';
 import { sortedById } from './documented.ts';
+import { serveBuildLog } from './build-log.ts';
 import { matchesNode } from './filters.ts';
+import { imageNames, imageRecord } from './images.ts';
 import { openApi } from './openapi.ts';
+import { RANGES, type Plots, type Range } from './plots.ts';
 import { nodeJson, nodeRecord, poolRecord, requestRecord } from './records.ts';
 import type { Router } from './router.ts';
 import type { Views } from '../operator/views.ts';
@@ -14,7 +17,11 @@ import type { Views } from '../operator/views.ts';
 export const API = '/api/v1';
 const DEFAULT_LIMIT = 20_000;
 
-export function addApiRoutes(router: Router, views: Views, deps: { clock: Clock; version: string }): void {
+export function addApiRoutes(
+  router: Router,
+  views: Views,
+  deps: { clock: Clock; version: string; plots: Plots; buildLogDir: string | undefined },
+): void {
   const { clock } = deps;
   router.on('GET', `${API}/openapi.json`, () => jsonAnswer(200, openApi(deps.version)));
 
@@ -72,6 +79,29 @@ export function addApiRoutes(router: Router, views: Views, deps: { clock: Clock;
     });
     return listAnswer('pools', texts, null);
   });
+
+  router.on('GET', `${API}/images`, () => {
+    const texts = imageNames(views).map((image) => JSON.stringify(imageRecord(image, views)));
+    return listAnswer('images', texts, null);
+  });
+  router.on('GET', `${API}/builds/:image/:build/log`, serveBuildLog(views, clock, deps.buildLogDir));
+  router.on('GET', `${API}/plots`, ({ query }) => {
+    const range = query.get('range') ?? 'hour';
+    if (!isRange(range)) throw new HttpError(400, `range: expected hour, day or week, found "${range}"`);
+    const points = deps.plots.points(range).map(([time, nodes, in_use, waiting, failures, ready_s]) => ({
+      time,
+      nodes,
+      in_use,
+      waiting,
+      failures,
+      ready_s,
+    }));
+    return jsonAnswer(200, { range, step: RANGES[range], points });
+  });
+}
+
+function isRange(text: string): text is Range {
+  return Object.hasOwn(RANGES, text);
 }
 
 /** `limit` and `after`: the id of the last record that the client has. */

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { nowS, type Clock } from '../clock.ts';
+import { parseBuildId } from '../model/image.ts';
+import { imageRecord } from './images.ts';
 import { nodeJson, poolRecord, requestRecord } from './records.ts';
 import type { Touched, Views } from '../operator/views.ts';
 
@@ -40,7 +42,7 @@ const DEFAULTS: Required<ChangeLogOptions> = {
   lingerMs: 60_000,
 };
 
-type Shown = 'nodes' | 'requests' | 'pools';
+type Shown = 'nodes' | 'requests' | 'pools' | 'images';
 
 export function createChangeLog(views: Views, clock: Clock, given: ChangeLogOptions = {}): ChangeLog {
   const { quietMs, busyMs, keptBytes, lingerMs } = { ...DEFAULTS, ...given };
@@ -69,6 +71,8 @@ export function createChangeLog(views: Views, clock: Clock, given: ChangeLogOpti
       mark('requests', change.id);
     } else if (collection === 'pools') {
       mark('pools', change.id);
+    } else if (collection !== 'components' && collection !== 'drains') {
+      mark('images', parseBuildId(change.id).image);
     } else if (collection === 'drains') {
       for (const id of views.pools.keys()) mark('pools', id);
     }
@@ -145,6 +149,10 @@ function textOf(
   if (collection === 'pools') {
     const entry = views.pools.get(id);
     return entry && JSON.stringify(poolRecord(entry, facts));
+  }
+  if (collection === 'images') {
+    const record = imageRecord(id, views);
+    return record && JSON.stringify(record);
   }
   const entry = views.requests.get(id);
   return entry && JSON.stringify(requestRecord(entry, facts, now));

@@ -11,6 +11,7 @@ import { registeredPools } from '../operator/why.ts';
 import type { Entry } from '../store/store.ts';
 import { JSON_TYPE, TEXT, type Answer, type Call } from './answer.ts';
 import { matchesNode } from './filters.ts';
+import { buildColumns, imageNames, statusColumns, uploadColumns } from './images.ts';
 import { prefersJson } from './negotiate.ts';
 import { documentedNodeJson } from './node-json.ts';
 import type { Router } from './router.ts';
@@ -48,6 +49,9 @@ export function addDocumentedRoutes(router: Router, views: Views, clock: Clock):
 
   serve('/node-list', (query) => listNodes(views, query, nowS(clock)));
   serve('/request-list', () => tableOf(requestColumns, sortedById(views.requests)));
+  serve('/image-list', () => tableOf(uploadColumns(nowS(clock)), sortedById(views.uploads)));
+  serve('/dib-image-list', () => tableOf(buildColumns(views, nowS(clock)), sortedById(views.builds)));
+  serve('/image-status', () => tableOf(statusColumns(views, nowS(clock)), imageNames(views)));
   serve('/label-list', () => tableOf(labelColumns, labelsOf(views)));
 }
 

@@ -120,6 +120,40 @@ const schemas: Readonly<Record<string, Schema>> = {
     ...pool,
     nodes: { type: 'object', additionalProperties: integer, description: 'nodes by state' },
   }),
+  Image: object({
+    id: text,
+    paused: flag,
+    build_requested_time: timeOrNull,
+    builds: {
+      type: 'array',
+      items: object({
+        id: { ...text, description: 'IMAGE/BUILD' },
+        state: text,
+        state_time: time,
+        builder: textOrNull,
+        formats: texts,
+        duration: { type: ['number', 'null'], description: 'seconds' },
+        exit_code: integerOrNull,
+        error: textOrNull,
+      }),
+    },
+    uploads: {
+      type: 'array',
+      items: object({
+        id: text,
+        provider: text,
+        build: text,
+        state: text,
+        state_time: time,
+        external_id: textOrNull,
+        external_name: textOrNull,
+        format: textOrNull,
+        sent_bytes: integerOrNull,
+        total_bytes: integerOrNull,
+        error: textOrNull,
+      }),
+    },
+  }),
   Plots: object({
     range: { type: 'string', enum: ['hour', 'day', 'week'] },
     step: { ...number, description: 'seconds between points' },
@@ -199,6 +233,20 @@ const paths: Readonly<Record<string, unknown>> = {
     404,
   ),
   '/pools': read('Pools of all running launchers', listOf('pools', 'CountedPool')),
+  '/images': read('Images with their builds and uploads', listOf('images', 'Image')),
+  '/builds/{image}/{build}/log': {
+    get: {
+      summary:
+        'The log of a build, where this machine has it; ranges of bytes, or followed while the build runs',
+      parameters: [inPath('image'), inPath('build'), parameter('follow', '1: until the build has ended')],
+      responses: {
+        200: { description: 'the log', content: { 'text/plain': {} } },
+        206: { description: 'a part of it', content: { 'text/plain': {} } },
+        416: { description: 'the part is outside' },
+        ...failures(404, 413),
+      },
+    },
+  },
   '/plots': read(
     'What was going on over the last hour, day or week',
     ref('Plots'),
@@ -219,6 +267,11 @@ const paths: Readonly<Record<string, unknown>> = {
     properties: { reason: text, for: { ...integer, description: 'seconds' } },
   }),
   '/nodes/{id}/delete': act('Delete a node', [inPath('id')], ref('Node')),
+  '/images/{image}/build': act(
+    'Ask for a build of an image',
+    [inPath('image')],
+    object({ build_requested: flag }),
+  ),
   '/providers/{provider}/drain': act(
     'No new nodes in a provider; those in use finish',
     [inPath('provider')],

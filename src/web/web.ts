@@ -11,6 +11,8 @@ import { addApiRoutes, API } from './api.ts';
 import { createChangeLog, type ChangeLogOptions } from './change-log.ts';
 import { addDocumentedRoutes } from './documented.ts';
 import { createEvents, type EventsOptions } from './events.ts';
+import { addPageRoutes } from './page-files.ts';
+import { openPlots } from './plots.ts';
 import { createRouter, type Router } from './router.ts';
 import { serveWeb } from './server.ts';
 import { readToken } from './token.ts';
@@ -26,6 +28,9 @@ export interface WebOptions {
   whyNotReady: () => readonly string[];
   /** What `/metrics` answers; without it there is no such path. */
   metrics?: Pick<Metrics, 'contentType' | 'exposition'>;
+  /** Where plots outlive the process; without it they do not. */
+  plotsFile?: string;
+  buildLogDir?: string | undefined;
   changes?: ChangeLogOptions;
   events?: Partial<Pick<EventsOptions, 'most' | 'beatMs' | 'patienceMs'>>;
 }
@@ -45,11 +50,13 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   const views = await openViews(store);
   const changes = createChangeLog(views, clock, options.changes);
   const events = createEvents({ log: changes, clock, ...options.events });
+  const plots = await openPlots(views, { file: options.plotsFile, clock, log });
   const router = createRouter(log);
 
   addDocumentedRoutes(router, views, clock);
-  addApiRoutes(router, views, { clock, version });
+  addApiRoutes(router, views, { clock, version, plots, buildLogDir: options.buildLogDir });
   addActions(router, { store, views, clock, log, tokenFile: webapp.tokenFile });
+  addPageRoutes(router);
   router.on('GET', `${API}/events`, events.handler);
   router.on('GET', '/health', () => textAnswer(200, 'OK'));
   router.on('GET', '/ready', () => {
@@ -71,6 +78,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
       events.close();
       await server.close();
       changes.close();
+      await plots.close();
       views.close();
     },
   };

@@ -3,11 +3,16 @@ import type { HeldLock } from '../../zookeeper/index.ts';
 import type { Held } from '../store.ts';
 import type { StoredEntry } from './entry.ts';
 
+/** More than are ever on their way. */
+const REMEMBERED = 16;
+
 /** A lock that this store holds. Writes to its record are made on the condition that its contender is still there. */
 export class HeldRecord<T> implements Held<T> {
   readonly entry: StoredEntry<T>;
   /** The record as this store's writes make it, those that are not answered yet included; their version is the old one. */
   latest: StoredEntry<T>;
+  /** The latest writes by the znode version that they make, to recognise them when answers get lost. */
+  readonly #written = new Map<number, string>();
   readonly #lock: HeldLock;
   readonly #release: () => Promise<void>;
   readonly #lost = new AbortController();
@@ -36,6 +41,16 @@ export class HeldRecord<T> implements Held<T> {
 
   get lost(): AbortSignal {
     return this.#lost.signal;
+  }
+
+  /** A write is being sent that makes this version. */
+  noteWrite(version: number, data: string): void {
+    this.#written.set(version, data);
+    this.#written.delete(version - REMEMBERED);
+  }
+
+  hasWritten(version: number, data: string): boolean {
+    return this.#written.get(version) === data;
   }
 
   release(): Promise<void> {

@@ -50,13 +50,14 @@ async function writeAhead<T>(
   if (value === undefined) return again();
   held.latest = { ...base, value, znodeVersion: base.znodeVersion + 1 };
   const data = table.codec.encode(value);
+  const write = { id, data, version: base.znodeVersion, held };
   try {
-    const stat = await writeData(table, { id, data, version: base.znodeVersion, held });
+    const stat = await writeData(table, write);
     const entry = toEntry(id, value, stat, true);
     if (held.latest.znodeVersion === entry.znodeVersion) held.latest = entry;
     return entry;
   } catch (error) {
-    const stat = await findWritten(table, call, { id, data, held }, error);
+    const stat = await findWritten(table, call, write, error);
     return stat ? toEntry(id, value, stat, true) : await again();
   }
 }
@@ -79,11 +80,12 @@ async function writeGuess<T>(
       return entry;
     }
     const data = table.codec.encode(value);
+    const write = { id, data, version: entry.znodeVersion, held };
     try {
-      const stat = await writeData(table, { id, data, version: entry.znodeVersion, held });
+      const stat = await writeData(table, write);
       return remember(held, toEntry(id, value, stat, entry.locked));
     } catch (error) {
-      const stat = await findWritten(table, call, { id, data, held }, error);
+      const stat = await findWritten(table, call, write, error);
       if (stat) return remember(held, toEntry(id, value, stat, entry.locked));
     }
   }
@@ -94,12 +96,21 @@ function remember<T>(held: HeldRecord<T> | undefined, entry: StoredEntry<T>): St
   return entry;
 }
 
+interface Write<T> {
+  id: string;
+  data: string;
+  /** The znode's version that it builds on. */
+  version: number;
+  held: HeldRecord<T> | undefined;
+}
+
 /** Under a lock, the server checks in the same step that the lock has not been lost. */
 async function writeData<T>(
   { client, layout, name }: Table<T>,
-  { id, data, version, held }: { id: string; data: string; version: number; held: HeldRecord<T> | undefined },
+  { id, data, version, held }: Write<T>,
 ): Promise<Stat> {
   const path = layout.recordPath(id);
+  held?.noteWrite(version + 1, data);
   if (!held) return await client.setData(path, data, { version });
   held.lost.throwIfAborted();
   try {
@@ -122,20 +133,22 @@ async function writeData<T>(
 }
 
 /**
- * After a failed write: the Stat if it was applied all the same, undefined when it has to be made again on what is there
- * now. Throws what cannot be mended.
+ * After a failed write: the Stat if it was applied all the same, perhaps with later ones of ours on top; undefined when it
+ * has to be made again on what is there now. Throws what cannot be mended.
  */
 async function findWritten<T>(
   { client, layout, name }: Table<T>,
   call: Call,
-  { id, data, held }: { id: string; data: string; held: HeldRecord<T> | undefined },
+  { id, data, version, held }: Write<T>,
   error: unknown,
 ): Promise<Stat | undefined> {
   held?.lost.throwIfAborted();
   if (isInterrupted(error)) {
     await call.earlier();
     const found = await unlessGone(throughLosses(() => client.getData(layout.recordPath(id))));
-    return found?.data.toString() === data ? found.stat : undefined;
+    if (!found || found.stat.version <= version) return undefined;
+    const text = found.data.toString();
+    return text === data || held?.hasWritten(found.stat.version, text) ? found.stat : undefined;
   }
   if (isGone(error)) throw new NotFoundError(name, id);
   if (failureOf(error).cause instanceof BadVersionError) return undefined;

@@ -9,10 +9,14 @@ import t, { type Test } from 'tap';
 import { createRandom } from '../../../src/fake/random.ts';
 import { silentLogger } from '../../../src/log.ts';
 import { openEmbeddedStore } from '../../../src/store/embedded.ts';
+import type { Store } from '../../../src/store/store.ts';
+import { openZooKeeperStore } from '../../../src/store/zookeeper.ts';
 import { fakeConfig } from '../../support/fake-config.ts';
 import { startLauncherProcess, type LauncherProcess } from '../../support/launcher-process.ts';
 import { until } from '../../support/poll.ts';
 import { tempDir } from '../../support/temp.ts';
+import { startZooKeeper, zookeeperMissing } from '../../support/zookeeper.ts';
+import { makeCertificates } from '../../support/zookeeper-certs.ts';
 import { countInstances, runRequestor, type World } from './schedule.ts';
 
 t.setTimeout(0); // The suite's limit applies.
@@ -22,26 +26,85 @@ const SECONDS = Number(process.env['NODEPOOL_TEST_SECONDS'] ?? 14);
 const MAX_SERVERS = 5;
 const REQUESTORS = 5;
 
-t.test('one launcher that is killed, frozen and stopped', (t) =>
-  runSchedule(t, { launchers: 1, seed: SEED }),
+/** Where the state is. */
+interface State {
+  /** What nodepool.yaml says about it. */
+  yaml: string;
+  openStore(): Promise<Store>;
+  /** Something that happens to the state itself. */
+  disturb?(): Promise<void>;
+}
+
+t.test('one launcher that is killed, frozen and stopped', (t) => {
+  const state = inDirectory(t);
+  return runSchedule(t, { launchers: 1, seed: SEED, state, mostFrozenMs: 1000 });
+});
+
+t.test('two launchers that share the requests and the cloud', (t) => {
+  const state = inDirectory(t);
+  return runSchedule(t, { launchers: 2, seed: SEED + 1, state, mostFrozenMs: 1000 });
+});
+
+t.test(
+  'two launchers over ZooKeeper, frozen for longer than their sessions, and its server killed',
+  {
+    skip: zookeeperMissing(),
+  },
+  async (t) => {
+    const state = await inZooKeeper(t);
+    await runSchedule(t, { launchers: 2, seed: SEED + 2, state, mostFrozenMs: 4000 });
+  },
 );
 
-t.test('two launchers that share the requests and the cloud', (t) =>
-  runSchedule(t, { launchers: 2, seed: SEED + 1 }),
-);
+function inDirectory(t: Test): State {
+  const dir = join(tempDir(t), 'state');
+  return { yaml: `state-dir: ${dir}\n`, openStore: () => openEmbeddedStore({ dir, log: silentLogger }) };
+}
 
-async function runSchedule(t: Test, { launchers, seed }: { launchers: number; seed: number }): Promise<void> {
+/** Launchers have short sessions, requestors long ones: what is wrong with a request must be the launchers' doing. */
+async function inZooKeeper(t: Test): Promise<State> {
+  const certs = await makeCertificates();
+  t.teardown(certs.remove);
+  const zk = await startZooKeeper({ tls: certs.server });
+  t.teardown(zk.stop);
+  const [server] = zk.servers;
+  const servers = [{ host: '127.0.0.1', port: server.tlsPort }];
+  const tls = { ca: certs.ca, ...certs.client };
+  return {
+    yaml: Object.entries({ 'zookeeper-servers': servers, 'zookeeper-tls': tls, 'zookeeper-timeout': 1.5 })
+      .map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`)
+      .join(''),
+    openStore: () =>
+      openZooKeeperStore({
+        zookeeper: { servers, chroot: '', tls, sessionTimeoutMs: 30_000 },
+        log: silentLogger,
+      }),
+    async disturb() {
+      await server.kill();
+      await server.start();
+    },
+  };
+}
+
+interface Schedule {
+  launchers: number;
+  seed: number;
+  state: State;
+  mostFrozenMs: number;
+}
+
+async function runSchedule(t: Test, { launchers, seed, state, mostFrozenMs }: Schedule): Promise<void> {
   t.comment(`NODEPOOL_TEST_SEED=${seed}`);
   const random = createRandom(seed);
   const dir = tempDir(t);
   const persist = join(dir, 'cloud');
   mkdirSync(persist);
   const configFile = join(dir, 'nodepool.yaml');
-  writeFileSync(configFile, `state-dir: ${dir}/state\n${configOf(persist, launchers, seed)}`);
+  writeFileSync(configFile, state.yaml + configOf(persist, launchers, seed));
 
   let killedMs = 0;
   const world: World = {
-    stateDir: join(dir, 'state'),
+    openStore: () => state.openStore(),
     random,
     lastKillMs: () => killedMs,
     broken: [],
@@ -61,10 +124,15 @@ async function runSchedule(t: Test, { launchers, seed }: { launchers: number; se
   const endMs = Date.now() + SECONDS * 1000;
   while (Date.now() < endMs) {
     await sleep(200 + random() * 1500);
+    killedMs = Date.now();
+    if (state.disturb && random() < 0.2) {
+      world.counts['servers killed'] = (world.counts['servers killed'] ?? 0) + 1;
+      await state.disturb();
+      continue;
+    }
     const place = Math.floor(random() * launchers);
     const victim = running[place] as LauncherProcess;
-    killedMs = Date.now();
-    await disturb(victim, random(), world);
+    await disturb(victim, random(), mostFrozenMs, world);
     if (victim.child.exitCode === null && victim.child.signalCode === null) continue;
     killedMs = Date.now();
     logs.push(victim.output());
@@ -103,7 +171,12 @@ function configOf(persist: string, launchers: number, seed: number): string {
   });
 }
 
-async function disturb(launcher: LauncherProcess, choice: number, { random, counts }: World): Promise<void> {
+async function disturb(
+  launcher: LauncherProcess,
+  choice: number,
+  mostFrozenMs: number,
+  { random, counts }: World,
+): Promise<void> {
   const count = (what: string) => (counts[what] = (counts[what] ?? 0) + 1);
   if (choice < 0.5) {
     count('SIGKILL');
@@ -112,7 +185,7 @@ async function disturb(launcher: LauncherProcess, choice: number, { random, coun
   } else if (choice < 0.75) {
     count('SIGSTOP');
     launcher.kill('SIGSTOP');
-    await sleep(200 + random() * 800);
+    await sleep(200 + random() * (mostFrozenMs - 200));
     launcher.kill('SIGCONT');
   } else {
     count('SIGTERM');
@@ -136,7 +209,7 @@ async function checkEnd(
   running: readonly LauncherProcess[],
   { persist, world }: { persist: string; world: World },
 ): Promise<void> {
-  const store = await openEmbeddedStore({ dir: world.stateDir, log: silentLogger });
+  const store = await world.openStore();
   const left = async () => ({
     requests: (await store.requests.list()).map(({ id, value }) => `${id} ${value.state}`),
     nodes: (await store.nodes.list())
@@ -148,10 +221,11 @@ async function checkEnd(
   });
   const nothing = { requests: [], nodes: [], locked: [], decisions: [] };
   const isCalm = async () => JSON.stringify(await left()) === JSON.stringify(nothing);
-  await until(isCalm, { timeoutMs: 15_000, intervalMs: 100 }).catch(() => undefined);
+  await until(isCalm, { timeoutMs: 30_000, intervalMs: 100 }).catch(() => undefined);
   t.same(await left(), nothing, 'only free ready nodes are left');
   const nodes = await store.nodes.list();
   t.equal(countInstances(persist), nodes.length, 'an instance for each of them and no other');
+  await Promise.all(running.map((launcher) => launcher.wrote('launcher started'))); // it knows the signal from then on
   for (const launcher of running) launcher.kill('SIGTERM');
   t.same(
     (await Promise.all(running.map(({ ended }) => ended))).map(({ code }) => code),

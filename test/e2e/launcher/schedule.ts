@@ -1,15 +1,14 @@
 /** Requestors that behave well and badly while launchers are stopped, killed and frozen, and what must hold meanwhile. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { silentLogger } from '../../../src/log.ts';
 import { makeRequest } from '../../../src/model/request.ts';
-import { openEmbeddedStore } from '../../../src/store/embedded.ts';
 import type { Entry, Store } from '../../../src/store/store.ts';
 import type { NodeRequest } from '../../../src/model/request.ts';
 import { until } from '../../support/poll.ts';
 import { presentAtOnce } from '../../support/present.ts';
 
 export interface World {
-  stateDir: string;
+  /** Opens the state that requestors and launchers share. */
+  openStore: () => Promise<Store>;
   random: () => number;
   /** Milliseconds since 1970 at which a launcher was last killed: a reason not yet written may be lost with it. */
   lastKillMs: () => number;
@@ -25,7 +24,7 @@ const PATIENCE_MS = 30_000;
 
 /** Asks for nodes and uses them until `ending`; now and then cancels, holds, or dies. */
 export async function runRequestor(name: string, world: World, ending: AbortSignal): Promise<void> {
-  let store = await open(world);
+  let store = await world.openStore();
   while (!ending.aborted) {
     const request = await ask(store, name, world.random);
     const fate = world.random();
@@ -39,13 +38,11 @@ export async function runRequestor(name: string, world: World, ending: AbortSign
     if (done?.value.state === 'failed') await checkReason(store, done, world);
     if (done?.value.state === 'fulfilled') {
       const alive = await useNodes(store, done, name, world);
-      if (!alive) store = await open(world);
+      if (!alive) store = await world.openStore();
     } else await store.requests.remove(request.id);
   }
   await store.close();
 }
-
-const open = ({ stateDir }: World) => openEmbeddedStore({ dir: stateDir, log: silentLogger });
 
 function ask(store: Store, name: string, random: () => number): Promise<Entry<NodeRequest>> {
   const timeS = Date.now() / 1000;

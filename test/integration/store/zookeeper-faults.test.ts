@@ -9,7 +9,7 @@ import type { SessionState, Store } from '../../../src/store/store.ts';
 import { openZooKeeperStore } from '../../../src/store/zookeeper.ts';
 import { until } from '../../support/poll.ts';
 import { startZooKeeper, zookeeperMissing } from '../../support/zookeeper.ts';
-import { startProxy, type Proxy } from '../../support/zookeeper-proxy.ts';
+import { startProxy } from '../../support/zookeeper-proxy.ts';
 import { makeBench } from './contract.ts';
 import type { ZooKeeperPlace } from './place.ts';
 import { withClient, zookeeperStore } from './zookeeper-place.ts';

@@ -17,6 +17,7 @@ const suites = [
   { folder: 'test/integration', jobs: 2, timeoutSeconds: 180 },
   { folder: 'test/ansible', jobs: 1, timeoutSeconds: 900 },
   { folder: 'test/e2e', jobs: 1, timeoutSeconds: 600 }, // real containers and ports: one file at a time
+  { folder: 'test/interop', jobs: 1, timeoutSeconds: 900 }, // installs Python programs when run for the first time
 ];
 
 const total: Omit<Tally, 'files'> = { passed: 0, failed: [], skipped: [] };

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes this machine able to run a script of package.json: Node.js, system packages, npm packages.
-# Usage: scripts/setup.sh [run] [test]     without a group: Node.js and npm packages only
+# Usage: scripts/setup.sh [run] [test] [cloud]     without a group: Node.js and npm packages only
+# `cloud` is the OpenStack of test/support/testcloud; where it cannot be had, its tests are skipped.
 # Says what it installs, is silent when nothing is missing. Leaves services stopped.
 set -eu
 cd "$(dirname "$0")/.."
@@ -38,6 +39,7 @@ fail() { say "$*"; exit 1; }
 main() {
   check_node
   install_system_packages "$@"
+  case " $* " in *" cloud "*) install_cloud ;; esac
   install_npm_packages
 }
 
@@ -67,6 +69,21 @@ missing_packages() {
     eval "package=\$${column:-apt}"
     [ "$package" = - ] || command -v "$command" >/dev/null || echo "$package"
   done | sort -u | tr '\n' ' '
+}
+
+# Its packages prove themselves by dpkg: most of them bring no command.
+install_cloud() {
+  cloud=test/support/testcloud
+  if ! grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release || [ "$(id -u)" != 0 ]; then
+    say 'the OpenStack for tests needs Debian 12 and root; its tests are skipped'
+    return 0
+  fi
+  missing=
+  for package in $(awk '$1 == "install" { print $2 }' $cloud/packages.txt); do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || missing="$missing $package"
+  done
+  [ -z "$missing" ] || apt_install $missing
+  $cloud/unpack
 }
 
 apt_install() {

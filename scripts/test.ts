@@ -1,5 +1,5 @@
 /**
- * `npm test`: build, static checks and the three suites, one after another, each even when an earlier one failed.
+ * `npm test`: build, static checks and the suites, one after another, each even when an earlier one failed.
  * Prints at the end what failed and what was skipped, with reasons. The last line counts assertions:
  * `120 passed, 0 failed, 2 skipped`; a step that fails without a failed assertion counts as one failure.
  */
@@ -8,22 +8,31 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readTap, type Tally } from './read-tap.ts';
+import { withTestcloud } from './testcloud.ts';
 
 process.chdir(join(import.meta.dirname, '..'));
 
+interface Suite {
+  folder: string;
+  jobs: number;
+  timeoutSeconds: number;
+}
+
 const checks = ['build', 'modules', 'lint', 'format:check', 'typecheck'];
-const suites = [
+const suites: readonly Suite[] = [
   { folder: 'test/unit', jobs: 2, timeoutSeconds: 30 },
   { folder: 'test/integration', jobs: 2, timeoutSeconds: 180 },
   { folder: 'test/ansible', jobs: 1, timeoutSeconds: 900 },
   { folder: 'test/e2e', jobs: 1, timeoutSeconds: 600 }, // real containers and ports: one file at a time
   { folder: 'test/interop', jobs: 1, timeoutSeconds: 900 }, // installs Python programs when run for the first time
 ];
+const openstack: Suite = { folder: 'test/openstack', jobs: 1, timeoutSeconds: 600 }; // one cloud for all
 
 const total: Omit<Tally, 'files'> = { passed: 0, failed: [], skipped: [] };
 const startedAt = performance.now();
 for (const check of checks) await inSection(check, () => runCheck(check));
 for (const suite of suites) await inSection(suite.folder, () => runSuite(suite));
+await inSection(openstack.folder, () => runWithCloud(openstack));
 report();
 
 /** Prints a heading, and at the end the time and how many failures the work added. */
@@ -44,7 +53,15 @@ async function runCheck(script: string): Promise<void> {
   if (exitCode !== 0) total.failed.push(`npm run ${script} ended with ${exitCode ?? 'a signal'}`);
 }
 
-async function runSuite({ folder, jobs, timeoutSeconds }: (typeof suites)[number]): Promise<void> {
+async function runWithCloud(suite: Suite): Promise<void> {
+  try {
+    await withTestcloud(() => runSuite(suite));
+  } catch (error) {
+    total.failed.push(`${suite.folder}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+async function runSuite({ folder, jobs, timeoutSeconds }: Suite): Promise<void> {
   const files = await findTests(folder);
   if (files.length === 0) return;
   const options = [`--jobs=${jobs}`, `--timeout=${timeoutSeconds}`, '--reporter=tap'];

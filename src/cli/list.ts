@@ -1,5 +1,6 @@
 import { nowS } from '../clock.ts';
 import { detailColumns, jsonNodeColumns, nodeColumns } from '../operator/node-columns.ts';
+import { warnOfTrouble } from './health.ts';
 import { printRows, warn } from './print.ts';
 import type { Run } from './verb.ts';
 
@@ -12,5 +13,6 @@ export const run: Run = async (tools, { options }) => {
   for (const { id, reason } of unreadable) {
     warn(tools, `node ${id} is left out, its record cannot be read: ${reason}`);
   }
+  await warnOfTrouble(tools, store);
   return 0;
 };

@@ -47,8 +47,20 @@ export interface LaunchSpec {
   /** All nodes of a request share it, where the provider has zones. */
   zone?: string;
   tenantName: string | null;
+  /** For a label with a `diskimage`: the newest image of it that the builder has published in this provider. */
+  image?: PublishedImage;
   /** What templates of a label may name as `{request.…}`, by Nodepool's names: `{ id: '200-0000000017', labels: […] }`. */
   request?: Readonly<Record<string, unknown>>;
+}
+
+/** An image of ours in the provider, and how nodes made of it are logged in to. */
+export interface PublishedImage {
+  externalId: string;
+  /** Where its record is in ZooKeeper, as Nodepool notes it on nodes: `/nodepool/images/debian/builds/…`. */
+  record: string;
+  username?: string;
+  pythonPath: string;
+  shellType?: string;
 }
 
 /** A reachable machine: the fields of a node record that the driver knows. */
@@ -101,6 +113,13 @@ export interface Unready {
   temporary: boolean;
 }
 
+/** `{ what: 'authentication', ok: false, detail: '401 …' }` */
+export interface Finding {
+  what: string;
+  ok: boolean;
+  detail: string;
+}
+
 /** A machine that is not made but registered: one slot of a static host. */
 export interface StaticSlot {
   /** Identity of the slot inside the provider, made by `makeSlotKey`. */
@@ -143,6 +162,9 @@ export interface Provider {
    * Called about once a minute.
    */
   tidy?(signal: AbortSignal): Promise<void>;
+
+  /** Tries what nodes need, one thing after another, each told when it is known; for people who set a provider up. */
+  diagnose?(signal: AbortSignal): AsyncIterable<Finding>;
 
   /** Registered machines instead of launched ones. */
   inventory?: Inventory;

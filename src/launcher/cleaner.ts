@@ -29,12 +29,20 @@ export function createCleaner(context: Context, providers: Providers, reaper: Re
   /** `<provider> <external id>` of leaks seen in the last round. */
   let suspects = new Set<string>();
 
-  const guarded = (task: string, work: () => Promise<void>) => async () => {
-    try {
-      await work();
-    } catch (error) {
-      if (!context.closed.aborted) log.error('a clean-up task failed', { task, error: reasonOf(error) });
-    }
+  /** Also one at a time: a slow provider must not be asked the same thing by several rounds. */
+  const guarded = (task: string, work: () => Promise<void>) => {
+    let running = false;
+    return async () => {
+      if (running) return;
+      running = true;
+      try {
+        await work();
+      } catch (error) {
+        if (!context.closed.aborted) log.error('a clean-up task failed', { task, error: reasonOf(error) });
+      } finally {
+        running = false;
+      }
+    };
   };
 
   const checkAges = async () => {

@@ -118,12 +118,17 @@ async function attemptLaunch(
   const cancelTimer = context.clock.after(timeMs, () => {
     cancel.abort(new LaunchError('timeout', `not ready after ${timeMs / 1000} s (launch-timeout)`));
   });
+  const poolLabel = pool.config.labels.get(label) ?? { name: label, options: {} };
+  const diskimage = poolLabel.options['diskimage'];
+  const image =
+    typeof diskimage === 'string' ? context.world.published.find(diskimage, pool.config.provider) : undefined;
   const spec: LaunchSpec = {
     nodeId: id,
     requestId: request.id,
     attempt,
     pool: pool.config,
-    label: pool.config.labels.get(label) ?? { name: label, options: {} },
+    label: poolLabel,
+    ...(image && { image }),
     tenantName: request.value.tenantName,
     request: requestFacts(request),
     ...(zone === undefined ? {} : { zone }),

@@ -146,6 +146,10 @@ export async function startLauncher(options: LauncherOptions): Promise<Launcher>
       minReady.wake();
     },
     drainsChanged: () => pools.drainsChanged(),
+    imagesChanged(provider) {
+      pools.providerChanged(provider);
+      minReady.wake();
+    },
   });
 
   const sweep = () => {
@@ -257,5 +261,6 @@ function createLateListener(): WorldListener & { become(real: WorldListener): vo
     requestChanged: (change) => real?.requestChanged(change),
     registryChanged: () => real?.registryChanged(),
     drainsChanged: () => real?.drainsChanged(),
+    imagesChanged: (provider) => real?.imagesChanged(provider),
   };
 }

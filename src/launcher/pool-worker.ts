@@ -5,7 +5,7 @@ import type { Entry } from '../store/store.ts';
 import type { Context } from './context.ts';
 import type { Part } from './obtain-node.ts';
 import { planRequest, UNHEALTHY_PATIENCE_S, type Plan, type PoolFacts } from './plan.ts';
-import { costOfLabel, factsOf, shortageOf, type Pool } from './pool.ts';
+import { costOfLabel, factsOf, shortageOf, unreadyOf, type Pool } from './pool.ts';
 import { reserve, reserveForTenant, type Reservation } from './reservation.ts';
 import { declineRequest, serveRequest } from './serve-request.ts';
 
@@ -70,9 +70,7 @@ export function createPoolWorker(
   };
 
   const updateHealth = () => {
-    const sick = [...pool.config.labels.values()].some(
-      (label) => pool.runtime.provider.unready(pool.config, label)?.temporary,
-    );
+    const sick = [...pool.config.labels.values()].some((label) => unreadyOf(pool, label, world)?.temporary);
     if (!sick) pool.unhealthySinceS = undefined;
     else if (pool.unhealthySinceS === undefined) {
       pool.unhealthySinceS = nowS(clock);

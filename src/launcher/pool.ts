@@ -1,4 +1,5 @@
-import type { PoolConfig } from '../config/config.ts';
+import type { PoolConfig, PoolLabel } from '../config/config.ts';
+import type { Unready } from '../driver/driver.ts';
 import type { Logger } from '../log.ts';
 import type { Node } from '../model/node.ts';
 import { compareRequests, type NodeRequest } from '../model/request.ts';
@@ -64,10 +65,23 @@ export function factsOf(
       waitingBefore(pool, request),
       addResources(world.usage.ofProvider(config.provider), promises.reserved.ofProvider(config.provider)),
     ),
-    unready: (label) => withLabel(pool, label, (found) => runtime.provider.unready(config, found)),
+    unready: (label) => withLabel(pool, label, (found) => unreadyOf(pool, found, world)),
     cost: (label) => costOfLabel(pool, label),
     matchReady: (labels) => matchReady(labels, (label) => freeNodes(pool, label, world, promises)),
   };
+}
+
+/** Why the pool cannot make a node of the label now: the driver says so, or its image is still to be published. */
+export function unreadyOf(
+  { config, runtime }: Pick<Pool, 'config' | 'runtime'>,
+  label: PoolLabel,
+  world: World,
+): Unready | undefined {
+  const unready = runtime.provider.unready(config, label);
+  const image = label.options['diskimage'];
+  if (unready || typeof image !== 'string' || !runtime.provider.images) return unready;
+  if (world.published.find(image, config.provider)) return undefined;
+  return { reason: `no image ${image} is ready in ${config.provider} yet`, temporary: false };
 }
 
 /** What earlier requests wait for in other pools of the provider: spoken for, though not in use yet. */

@@ -7,7 +7,7 @@ import type { Node } from '../model/node.ts';
 import type { Context } from './context.ts';
 import { evictReady } from './evict.ts';
 import { makeLauncherId } from './launch-node.ts';
-import { shortageOf, type Pool } from './pool.ts';
+import { shortageOf, type Pool, unreadyOf } from './pool.ts';
 import { createPoolWorker, type PoolWorker } from './pool-worker.ts';
 import type { ProviderRuntime } from './provider-runtime.ts';
 import type { Providers } from './providers.ts';
@@ -102,7 +102,7 @@ export function createPools(
     if (!pool.active) return;
     const { config, runtime } = pool;
     const sick = [...config.labels.values()].some(
-      (label) => runtime.provider.unready(config, label)?.temporary,
+      (label) => unreadyOf({ config, runtime }, label, world)?.temporary,
     );
     registry.put(pool.key, {
       kind: 'pool',
@@ -142,7 +142,7 @@ export function createPools(
   const canMake = (pool: Pool, label: string): boolean => {
     const found = pool.config.labels.get(label);
     if (!found || pool.draining || pool.blocked !== undefined) return false;
-    if (pool.runtime.provider.unready(pool.config, found)) return false;
+    if (unreadyOf(pool, found, world)) return false;
     return shortageOf(pool, label, world, context.promises) === undefined;
   };
 

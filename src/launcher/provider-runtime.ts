@@ -24,6 +24,8 @@ export interface ProviderRuntime {
   readonly waiting: Map<string, { request: Entry<NodeRequest>; need: Resources }>;
   /** The provider's own limits; undefined until it has answered for the first time. */
   limits(): Resources | undefined;
+  /** Why they cannot be read; undefined when they can, or when older ones are used. */
+  quotaTrouble(): string | undefined;
   /** The known limits proved wrong: ask again. */
   forgetQuota(): void;
   close(): Promise<void>;
@@ -45,6 +47,7 @@ export function openProvider(
     launching: 0,
     waiting: new Map(),
     limits: quota.limits,
+    quotaTrouble: quota.trouble,
     forgetQuota: quota.forget,
     async close() {
       quota.close();
@@ -57,6 +60,7 @@ export function openProvider(
 function createQuotaCache(provider: Provider, deps: { log: Logger; clock: Clock; onChange: () => void }) {
   let limits: Resources | undefined;
   let freshUntilMs = 0;
+  let trouble: string | undefined;
   let asking = false;
   let closed = false;
 
@@ -65,10 +69,12 @@ function createQuotaCache(provider: Provider, deps: { log: Logger; clock: Clock;
     try {
       const before = limits;
       limits = await provider.quota();
+      trouble = undefined;
       freshUntilMs = deps.clock.nowMs() + QUOTA_AGE_MS;
       if (JSON.stringify(before) !== JSON.stringify(limits) && !closed) deps.onChange();
     } catch (error) {
-      deps.log.warning('cannot read the quota; the last known one is used', { error: reasonOf(error) });
+      trouble = reasonOf(error);
+      deps.log.warning('cannot read the quota; the last known one is used', { error: trouble });
       freshUntilMs = deps.clock.nowMs() + QUOTA_RETRY_MS;
       if (!closed) deps.clock.after(QUOTA_RETRY_MS, deps.onChange);
     } finally {
@@ -81,6 +87,7 @@ function createQuotaCache(provider: Provider, deps: { log: Logger; clock: Clock;
       if (!asking && !closed && deps.clock.nowMs() >= freshUntilMs) void ask();
       return limits;
     },
+    trouble: () => (limits === undefined ? trouble : undefined),
     forget() {
       freshUntilMs = 0;
     },

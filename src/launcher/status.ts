@@ -3,7 +3,7 @@ import { drainId } from '../model/drain.ts';
 import type { PoolStatus } from '../model/pool-status.ts';
 import { addResources, NO_RESOURCES, type Resources } from '../model/resources.ts';
 import type { Context } from './context.ts';
-import { factsOf, type Pool } from './pool.ts';
+import { factsOf, unreadyOf, type Pool } from './pool.ts';
 
 const INTERVAL_MS = 1_000;
 
@@ -83,7 +83,7 @@ function statusOf(pool: Pool, context: Context): PoolStatus {
   const { config, runtime } = pool;
   const facts = factsOf(pool, context.world, context.promises);
   const unready = [...config.labels.values()].flatMap((label): [string, string][] => {
-    const reason = runtime.provider.unready(config, label)?.reason;
+    const reason = unreadyOf(pool, label, context.world)?.reason;
     return reason === undefined ? [] : [[label.name, reason]];
   });
   const healthy = unready.length < config.labels.size;
@@ -93,7 +93,7 @@ function statusOf(pool: Pool, context: Context): PoolStatus {
     launcherId: pool.launcherId,
     driver: runtime.config.driver,
     labels: [...config.labels.keys()].sort(),
-    unhealthy: healthy ? null : (unready[0]?.[1] ?? null),
+    unhealthy: healthy ? sayQuotaTrouble(runtime) : (unready[0]?.[1] ?? null),
     unready: Object.fromEntries(unready),
     paused: pool.blocked ?? null,
     draining: pool.draining,
@@ -104,6 +104,13 @@ function statusOf(pool: Pool, context: Context): PoolStatus {
     lastErrorTimeS: pool.lastError?.timeS ?? null,
     unknown: {},
   };
+}
+
+/** Without a quota nothing is launched, unless it is ignored. */
+function sayQuotaTrouble({ quotaTrouble, config }: Pool['runtime']): string | null {
+  const trouble = quotaTrouble();
+  const needed = [...config.pools.values()].some(({ ignoreProviderQuota }) => !ignoreProviderQuota);
+  return trouble === undefined || !needed ? null : `the quota cannot be read: ${trouble}`;
 }
 
 function lowerOf(a: Resources, b: Resources): Resources {

@@ -4,6 +4,7 @@ import type { Node, NodeState } from '../model/node.ts';
 import { compareRequests, type NodeRequest } from '../model/request.ts';
 import type { Change, Entry, Store, View } from '../store/store.ts';
 import { createIndex } from './index-by.ts';
+import { watchPublished, type Published } from './published.ts';
 import { applyNode, createSums, type Sums } from './usage.ts';
 
 /**
@@ -14,6 +15,8 @@ export interface World {
   readonly nodes: ReadonlyMap<string, Entry<Node>>;
   readonly requests: ReadonlyMap<string, Entry<NodeRequest>>;
   readonly drains: ReadonlyMap<string, Entry<Drain>>;
+  /** Images that the builder has published in providers. */
+  readonly published: Pick<Published, 'find'>;
   /** What all nodes use, whatever their state. */
   readonly usage: Sums;
   /** Requests in state `requested`, in serving order. */
@@ -35,6 +38,8 @@ export interface WorldListener {
   requestChanged(change: Change<NodeRequest>): void;
   registryChanged(): void;
   drainsChanged(): void;
+  /** An image has come to the provider, or gone. */
+  imagesChanged(provider: string): void;
 }
 
 /** Resolves when all views are complete; the listener hears every change, those while loading included. */
@@ -61,6 +66,7 @@ export async function watchWorld(store: Store, listener: WorldListener): Promise
     pools = undefined;
     listener.registryChanged();
   });
+  const published = await watchPublished(store, (provider) => listener.imagesChanged(provider));
   const requests = await store.requests.watch((change) => {
     open.apply(change);
     listener.requestChanged(change);
@@ -77,6 +83,7 @@ export async function watchWorld(store: Store, listener: WorldListener): Promise
     nodes: nodes.entries,
     requests: requests.entries,
     drains: drains.entries,
+    published,
     usage,
     openRequests: () => open.sorted,
     registeredPools: () => (pools ??= poolsOf(components)),
@@ -86,7 +93,7 @@ export async function watchWorld(store: Store, listener: WorldListener): Promise
     nodesOfRequest: (requestId) => [...look(byRequest.get(requestId))],
     nodesOfProvider: (provider) => look(byProvider.get(provider)),
     close() {
-      for (const view of [nodes, drains, components, requests]) view.close();
+      for (const view of [nodes, drains, components, published, requests]) view.close();
     },
   };
 }

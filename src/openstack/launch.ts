@@ -30,9 +30,11 @@ export interface BootImage extends ImageConnection {
   /** For metadata: the name in the configuration. */
   name: string;
   id: string;
-  username: string | undefined;
+  /** For the node: the name of a cloud image, the record of an upload. */
+  record: string;
+  username?: string | undefined;
   pythonPath: string;
-  shellType: string | undefined;
+  shellType?: string | undefined;
 }
 
 interface Launch {
@@ -308,7 +310,7 @@ function describe(
     hostKeys: label.hostKeyChecking ? hostKeys : [],
     pythonPath: image.pythonPath,
     ...(image.shellType && { shellType: image.shellType }),
-    imageId: image.name,
+    imageId: image.record,
     cloud: session.cloud.name,
     ...(shop.options.region && { region: shop.options.region }),
     ...(zone && { az: zone }),

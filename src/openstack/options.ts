@@ -17,6 +17,7 @@ import {
   type Schema,
 } from '../config/schema.ts';
 import type { ReportProblem } from '../driver/driver.ts';
+import { diskimagesKey, IMAGE_PROVIDER_KEYS } from '../driver/images.ts';
 import { templateProblem } from './template.ts';
 
 /** Upstream takes whatever Python's float() does: numbers, and texts of numbers. */
@@ -38,14 +39,12 @@ export const openstackSchema = providerSchema({
     cloud: text,
     'region-name': text,
     rate,
-    'image-name-format': text,
     'hostname-format': text,
-    'image-upload-timeout': positiveInteger,
-    'post-upload-hook': text,
     'clean-floating-ips': flag,
     'port-cleanup-interval': delaySeconds,
     'nodepool-id': { anyOf: [text, { type: 'null' }], expected: 'a string' },
-    diskimages: list(section({ name: pathName, pause: flag, meta: mapping, ...connection }, ['name'])),
+    ...IMAGE_PROVIDER_KEYS,
+    diskimages: diskimagesKey(connection),
     'cloud-images': list(
       section(
         {
@@ -91,10 +90,7 @@ export interface ProviderOptions {
   region: string | undefined;
   /** The least time between two calls of one service. */
   rateMs: number;
-  imageNameFormat: string;
   hostnameFormat: string | undefined;
-  imageUploadTimeoutMs: number;
-  postUploadHook: string | undefined;
   cleanFloatingIps: boolean;
   /** 0: ports are left alone. */
   portCleanupMs: number;
@@ -110,8 +106,6 @@ export interface ImageConnection {
 
 export interface DiskImageOptions extends ImageConnection {
   name: string;
-  pause: boolean;
-  meta: Options;
 }
 
 export interface CloudImageOptions extends ImageConnection {
@@ -155,8 +149,6 @@ export interface LabelOptions {
 export function readProviderOptions({ options }: Pick<ProviderConfig, 'options'>): ProviderOptions {
   const diskimages = entriesOf(options['diskimages']).map((image) => ({
     name: image['name'] as string,
-    pause: image['pause'] === true,
-    meta: (image['meta'] as Options | undefined) ?? {},
     ...readConnection(image),
   }));
   const cloudImages = entriesOf(options['cloud-images']).map((image) => ({
@@ -172,10 +164,7 @@ export function readProviderOptions({ options }: Pick<ProviderConfig, 'options'>
     cloud: options['cloud'] as string,
     region: options['region-name'] as string | undefined,
     rateMs: Number(options['rate'] ?? 1) * 1000,
-    imageNameFormat: (options['image-name-format'] as string | undefined) ?? '{image_name}-{timestamp}',
     hostnameFormat: options['hostname-format'] as string | undefined,
-    imageUploadTimeoutMs: ((options['image-upload-timeout'] as number | undefined) ?? 3600) * 1000,
-    postUploadHook: options['post-upload-hook'] as string | undefined,
     cleanFloatingIps: options['clean-floating-ips'] === true,
     portCleanupMs: ((options['port-cleanup-interval'] as number | undefined) ?? 600) * 1000,
     diskimages: new Map(diskimages.map((image) => [image.name, image])),
@@ -228,7 +217,7 @@ export function readLabelOptions(
 export function checkOptions(config: ProviderConfig, report: ReportProblem): void {
   const images = readProviderOptions(config);
   checkImages(config.options, report);
-  checkFormats(images, report);
+  checkFormats(config.options, report);
   [...config.pools.values()].forEach((pool, p) =>
     [...pool.labels.values()].forEach((label, l) =>
       checkLabel(label, images, `pools[${p}].labels[${l}]`, report),
@@ -250,7 +239,9 @@ function checkImages(options: Options, report: ReportProblem): void {
   }
 }
 
-function checkFormats({ imageNameFormat, hostnameFormat }: ProviderOptions, report: ReportProblem): void {
+function checkFormats(options: Options, report: ReportProblem): void {
+  const imageNameFormat = (options['image-name-format'] as string | undefined) ?? '';
+  const hostnameFormat = options['hostname-format'] as string | undefined;
   const known = ['image_name', 'timestamp', 'upload_id', 'build_id'];
   const problem = templateProblem(imageNameFormat, (name) => known.includes(name));
   if (problem !== undefined) report('image-name-format', `placeholders of {${known.join('}, {')}}`, problem);

@@ -6,8 +6,10 @@ import { NO_RESOURCES } from '../model/resources.ts';
 import type { Surroundings } from './clouds-file.ts';
 import { openConnection } from './connection.ts';
 import { destroyServer } from './destroy.ts';
+import { diagnose } from './diagnose.ts';
 import { chooseFlavor, resourcesOf } from './flavors.ts';
 import type { Patience } from './http.ts';
+import { createImages } from './images.ts';
 import { whyUnready } from './inventory.ts';
 import { launchServer, type BootImage } from './launch.ts';
 import { createLeakHunt } from './leaks.ts';
@@ -59,13 +61,21 @@ export function openProvider(config: ProviderConfig, deps: OpenstackDeps): Provi
   );
   const leaks = createLeakHunt(shop, needsVolumes);
 
-  const bootImage = ({ pool, label }: LaunchSpec): BootImage => {
-    const { cloudImage } = readLabelOptions(pool, label);
-    const image = options.cloudImages.get(cloudImage ?? '');
+  const bootImage = ({ pool, label, image }: LaunchSpec): BootImage => {
+    const { cloudImage, diskimage } = readLabelOptions(pool, label);
+    const uploaded = options.diskimages.get(diskimage ?? '');
+    if (uploaded && image) return { ...uploaded, ...image, id: image.externalId };
+    const known = options.cloudImages.get(cloudImage ?? '');
     const id = connection.known()?.imageIds.get(cloudImage ?? '');
-    if (image === undefined || id === undefined)
-      throw new LaunchError('prepare', `there is no image for the label ${label.name}`);
-    return { ...image, id };
+    if (known && id !== undefined) return { ...known, id, record: known.name };
+    throw new LaunchError('prepare', `there is no image for the label ${label.name}`);
+  };
+
+  const quota = async () => {
+    const signal = AbortSignal.timeout(QUOTA_TIME_MS);
+    const session = await connection.session(signal);
+    const flavors = connection.known()?.flavors ?? [];
+    return readQuota({ session, provider: config.name, flavors, needsVolumes, signal });
   };
 
   return {
@@ -90,12 +100,9 @@ export function openProvider(config: ProviderConfig, deps: OpenstackDeps): Provi
       });
     },
 
-    async quota() {
-      const signal = AbortSignal.timeout(QUOTA_TIME_MS);
-      const session = await connection.session(signal);
-      const flavors = connection.known()?.flavors ?? [];
-      return readQuota({ session, provider: config.name, flavors, needsVolumes, signal });
-    },
+    diagnose: (signal) => diagnose({ config, options, connection, readQuota: quota }, signal),
+
+    quota,
 
     cost(pool, poolLabel) {
       const label = readLabelOptions(pool, poolLabel);
@@ -132,6 +139,8 @@ export function openProvider(config: ProviderConfig, deps: OpenstackDeps): Provi
       if (wanted.length === 0) return zones;
       return zones.length === 0 ? wanted : wanted.filter((zone) => zones.includes(zone));
     },
+
+    images: createImages(config, { connection, clock, track: inFlight.track }),
 
     tidy: (signal) => inFlight.track(() => leaks.run(signal)),
 

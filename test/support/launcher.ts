@@ -54,6 +54,8 @@ export interface TestLauncherOptions {
   drivers?: Driver[];
   /** Another test launcher's, to share its state. */
   dir?: string;
+  /** How long to wait for anything; default 8 s, which a real cloud may not keep. */
+  waitMs?: number;
   /** Puts something between the launcher and its store. */
   wrapStore?: (store: Store) => Store;
 }
@@ -88,7 +90,7 @@ export async function startTestLauncher(
   };
   const config = await load(yaml);
   const { log, logged } = recordingLogger();
-  const { wrapStore = (store) => store } = options;
+  const { wrapStore = (store) => store, waitMs = WAIT_MS } = options;
   const store = wrapStore(await openTestStore(dir, log));
   const zuul = await openTestStore(dir, log);
   const waiting = new Set<() => void>();
@@ -125,8 +127,8 @@ export async function startTestLauncher(
       };
       const timer = setTimeout(() => {
         waiting.delete(look);
-        reject(new Error(`waited ${WAIT_MS} ms in vain for: ${what}`));
-      }, WAIT_MS);
+        reject(new Error(`waited ${waitMs} ms in vain for: ${what}`));
+      }, waitMs);
       waiting.add(look);
       look();
     });

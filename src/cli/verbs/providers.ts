@@ -2,6 +2,34 @@ import type { Verb } from '../verb.ts';
 
 export const providerVerbs: readonly Verb[] = [
   {
+    name: 'provider-list',
+    group: 'Providers',
+    summary: 'list the providers and whether they can be used',
+    description:
+      'Lists the providers that running launchers serve, with what keeps them from it: a cloud that does not let us ' +
+      'in, a host that does not answer, a label whose image or flavor is missing, a full quota.',
+    examples: [
+      ['provider-list', 'is everything in order?'],
+      ['provider-list --format json', 'for monitoring'],
+    ],
+    load: () => import('../provider-list.ts'),
+  },
+  {
+    name: 'provider-check',
+    group: 'Providers',
+    summary: 'try a provider from here',
+    description:
+      'Tries what nodes of the provider need, with the configuration alone, and prints one line each. For OpenStack: ' +
+      'clouds.yaml, authentication, quota, image and flavor of every label, networks, and whether the security group ' +
+      'lets this host in on ports 22 and 19885. Exit code 1 when something is missing.',
+    arguments: '<provider>',
+    examples: [
+      ['provider-check mycloud', 'after a change of clouds.yaml'],
+      ['--debug provider-check mycloud', 'with every call'],
+    ],
+    load: () => import('../provider-check.ts'),
+  },
+  {
     name: 'drain',
     group: 'Providers',
     summary: 'take a provider or a pool out of service',

@@ -17,7 +17,10 @@ t.test('against a small OpenStack and a real SSH server', async (t) => {
     { name: 'silent', 'image-name': 'debian', 'connection-port': 1 }, // nothing listens there
   ];
   await driverContract(t, async (t) => {
-    const given = section({ 'cloud-images': images, 'boot-timeout': 60 }, { labels });
+    const given = section(
+      { 'cloud-images': images, diskimages: [{ name: 'built', meta: { os: 'linux' } }], 'boot-timeout': 60 },
+      { labels },
+    );
     const opened = openProvider(t, cloud, given);
     t.equal(await opened.settled(), undefined);
     return {
@@ -27,6 +30,8 @@ t.test('against a small OpenStack and a real SSH server', async (t) => {
       slowLabel: opened.label('slow'),
       failingLabel: opened.label('broken'),
       namesItself: true,
+      imageRemains: (id) =>
+        Promise.resolve(cloud.world.images.flatMap((image) => (image.id === id ? [id] : []))),
       remains: (id) =>
         Promise.resolve([
           ...cloud.world.ports.flatMap((port) => (port['device_id'] === id ? [port.id] : [])),

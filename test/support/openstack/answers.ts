@@ -1,4 +1,5 @@
 /** How each service of the test's OpenStack answers, in the shapes that the real ones of the Zed release have. */
+import { createHash } from 'node:crypto';
 import type { Asked } from './server.ts';
 import type { Server, Thing, World } from './world.ts';
 
@@ -29,6 +30,11 @@ const ROUTES: readonly [method: string, path: RegExp, handler: Handler][] = [
   ['POST', /^\/compute\/v2\.1\/servers\/([^/]+)\/action$/, () => ok({ output: 'Booting\r\nlogin: ' })],
   ['GET', /^\/network\/v2\.0\/networks$/, ({ networks }) => ok({ networks })],
   ['GET', /^\/network\/v2\.0\/subnets$/, ({ subnets }) => ok({ subnets })],
+  [
+    'GET',
+    /^\/network\/v2\.0\/security-groups$/,
+    ({ securityGroups }) => ok({ security_groups: securityGroups }),
+  ],
   ['GET', /^\/network\/v2\.0\/ports$/, ({ ports }, { query }) => ok({ ports: filter(ports, query) })],
   ['DELETE', /^\/network\/v2\.0\/ports\/(.+)$/, ({ ports }, _, id) => remove(ports, id)],
   ['GET', /^\/network\/v2\.0\/floatingips$/, ({ floatingIps }) => ok({ floatingips: floatingIps })],
@@ -262,7 +268,10 @@ function createImage({ images }: World, { body }: Asked): Reply {
 function uploadImage({ images, imageData }: World, { body }: Asked, id = ''): Reply {
   const image = images.find((candidate) => candidate.id === id);
   if (!image) return fail(404, 'no such image');
-  imageData.set(id, Buffer.isBuffer(body) ? body : Buffer.from(''));
+  const data = Buffer.isBuffer(body) ? body : Buffer.from('');
+  imageData.set(id, data);
+  image['checksum'] = createHash('md5').update(data).digest('hex');
+  image['size'] = data.length;
   image['status'] = 'active';
   return { status: 204 };
 }

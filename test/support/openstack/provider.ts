@@ -1,6 +1,7 @@
 import type { Test } from 'tap';
 import { systemClock } from '../../../src/clock.ts';
 import type { PoolLabel, PoolConfig } from '../../../src/config/config.ts';
+import type { LoadedConfig } from '../../../src/config/load.ts';
 import type { Driver, LaunchContext, LaunchSpec, Provider } from '../../../src/driver/driver.ts';
 import type { LogEvent } from '../../../src/log.ts';
 import { createOpenstackDriver } from '../../../src/openstack/driver.ts';
@@ -51,6 +52,16 @@ export function section({ port, ...changes }: Section = {}, pool: Section = {}):
     'cloud-images': [image],
     pools: [{ name: 'main', networks: ['private'], labels: LABELS, ...pool }],
     ...changes,
+  };
+}
+
+/** For commands: a configuration with this provider alone, whose labels all can be made. */
+export function openstackConfig(cloud: TestOpenstack): { config: LoadedConfig; drivers: Driver[] } {
+  const driver = testDriver(cloud);
+  const provider = providerConfig(driver, section({}, { labels: LABELS.slice(0, 1) }));
+  return {
+    config: { providers: new Map([[provider.name, provider]]) } as unknown as LoadedConfig,
+    drivers: [driver],
   };
 }
 

@@ -14,6 +14,7 @@ export interface World {
   networks: Thing[];
   subnets: Thing[];
   ports: Thing[];
+  securityGroups: Thing[];
   floatingIps: Thing[];
   servers: Server[];
   volumes: Thing[];
@@ -34,6 +35,11 @@ export interface Server extends Thing {
   listsUntilActive: number;
   /** Undefined: nobody has asked to delete it. */
   listsUntilGone: number | undefined;
+}
+
+function rule(port: number, from: string): object {
+  const ports = { port_range_min: port, port_range_max: port };
+  return { direction: 'ingress', ethertype: 'IPv4', protocol: 'tcp', remote_ip_prefix: from, ...ports };
 }
 
 export function makeWorld(url: string): World {
@@ -78,6 +84,13 @@ export function makeWorld(url: string): World {
       { id: 'sub-public', network_id: 'net-public', gateway_ip: '127.1.255.254' },
     ],
     ports: [],
+    securityGroups: [
+      {
+        id: 'group',
+        name: 'default',
+        security_group_rules: [rule(22, '0.0.0.0/0'), rule(19885, '198.51.100.0/24')],
+      },
+    ],
     floatingIps: [],
     servers: [],
     volumes: [],

@@ -22,6 +22,7 @@ const deaf = {
   requestChanged: () => undefined,
   registryChanged: () => undefined,
   drainsChanged: () => undefined,
+  imagesChanged: () => undefined,
 };
 
 t.test('open requests are always in serving order', async (t) => {

@@ -1,6 +1,7 @@
 import { nowS } from '../clock.ts';
 import { parseUploadId } from '../model/image.ts';
 import { jsonUploadColumns, uploadColumns } from '../operator/image-columns.ts';
+import { warnOfTrouble } from './health.ts';
 import { printRows } from './print.ts';
 import type { Run } from './verb.ts';
 
@@ -14,5 +15,6 @@ export const run: Run = async (tools) => {
   };
   uploads.sort((a, b) => (keyOf(a.id) < keyOf(b.id) ? -1 : 1));
   printRows(tools, uploads, uploadColumns(nowS(tools.clock)), jsonUploadColumns());
+  await warnOfTrouble(tools, store);
   return 0;
 };

@@ -19,6 +19,7 @@ export interface DriverOptions {
 export function createOpenstackDriver(options: DriverOptions): Driver {
   return {
     name: 'openstack',
+    managesImages: true,
     schema: openstackSchema,
     check: checkOptions,
     open: (config, deps) => openProvider(config, { ...deps, ...options }),

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
-import { StoreError } from '../../../src/errors.ts';
 import { silentLogger } from '../../../src/log.ts';
 import { makeNode } from '../../../src/model/node.ts';
 import { openEmbeddedStore } from '../../../src/store/embedded.ts';
 import { openStore } from '../../../src/store/open.ts';
+import { tempDir } from '../../support/temp.ts';
 import { makeBench, until } from './contract.ts';
 import { embedded } from './embedded-place.ts';
 import { openPlace, type Place } from './place.ts';
@@ -212,9 +212,13 @@ t.test('a process that waits stays alive, one that does not ends', async (t) => 
   t.equal(runToTheEnd(place, idle), 'idle', 'neither a lock nor a closed view keeps it');
 });
 
-t.test('zookeeper-servers are refused while there is no such store', async (t) => {
-  const zookeeper = { servers: [{ host: 'h', port: 1 }], chroot: '', tls: undefined, sessionTimeoutMs: 1 };
-  await t.rejects(openStore({ stateDir: '/nonexistent', zookeeper }, { log: silentLogger }), StoreError);
+t.test('with zookeeper-servers the directory is left alone', async (t) => {
+  const servers = [{ host: '127.0.0.1', port: 1 }];
+  const zookeeper = { servers, chroot: '', tls: undefined, sessionTimeoutMs: 1000 };
+  const stateDir = path.join(tempDir(t), 'state');
+  const opening = openStore({ stateDir, zookeeper }, { log: silentLogger, patienceMs: 200 });
+  await t.rejects(opening, { name: 'StoreError', message: /127\.0\.0\.1:1/ });
+  t.equal(fs.existsSync(stateDir), false);
 });
 
 const createTwentyTimes =

@@ -30,14 +30,16 @@ t.test('the package runs by itself, and says what it is', { skip: unable }, asyn
       extendEnv: false,
       timeout: 60_000,
     });
-  t.match((await run('nodepool-launcher', '--version')).stdout, '1.2.3');
+  for (const daemon of ['nodepool-launcher', 'nodepool-builder'])
+    t.match((await run(daemon, '--version')).stdout, '1.2.3');
   const config = join(output, 'nodepool.yaml');
   writeFileSync(config, `state-dir: ${output}/state\nlabels: []\nproviders: []\n`);
   t.equal((await run('nodepool', '-c', config, '--format', 'json', 'list')).stdout, '[]', 'its native parts load');
 
   const { stdout: listed } = await execa('tar', ['-tvzf', tarball]);
   t.match(listed, /root\/root .* \.\/usr\/bin\/nodepool -> \.\.\/lib\/nodepool\/dist\/bin\/nodepool\.js/);
-  t.match(listed, './usr/lib/systemd/system/nodepool-launcher.service');
+  for (const daemon of ['launcher', 'builder'])
+    t.match(listed, `./usr/lib/systemd/system/nodepool-${daemon}.service`);
   t.match(listed, './usr/share/man/man1/nodepool.1.gz');
   t.match(listed, './usr/share/nodepool/ansible_collections/softwarefactory/nodepool/plugins/modules/runc_info.mjs');
 
@@ -47,7 +49,7 @@ t.test('the package runs by itself, and says what it is', { skip: unable }, asyn
   await execa('dpkg-deb', ['--control', deb, join(output, 'control')]);
   t.match(
     (await execa('cat', [join(output, 'control/conffiles')])).stdout,
-    '/etc/logrotate.d/nodepool\n/etc/nodepool/launcher-logging.yaml',
+    '/etc/logrotate.d/nodepool\n/etc/nodepool/builder-logging.yaml\n/etc/nodepool/launcher-logging.yaml',
   );
 });
 

@@ -1,5 +1,6 @@
 /**
- * `npm run bench [-- --json] [-- --only runc|scheduling|cli] [-- --quick] [-- --profile DIR]`: how fast it is, against
+ * `npm run bench [-- --json] [-- --only runc|scheduling|zookeeper|cli] [-- --quick] [-- --peer]
+ * [-- --profile DIR]`: how fast it is, against
  * what the machine can do at best. Prints medians and ratios; judges nothing by its exit code. docs/performance.md says
  * what each number means.
  */
@@ -9,12 +10,15 @@ import { cleanUp, cleanUpOnSignals } from './clean-up.ts';
 import { describeMachine, renderJson, renderTable, type Report, type Row } from './report.ts';
 import { benchRunc } from './runc.ts';
 import { benchScheduling } from './scheduling.ts';
+import { benchZooKeeper } from './zookeeper.ts';
 
 export interface BenchOptions {
   /** Fewer rounds: a look, not a result. */
   quick: boolean;
   /** Launchers write CPU profiles there. */
   profileDir: string | undefined;
+  /** Measure the Python Nodepool too, which is installed from PyPI for it. */
+  peer: boolean;
   progress(text: string): void;
 }
 
@@ -27,6 +31,7 @@ export interface Section {
 const SECTIONS: Record<string, (options: BenchOptions) => Promise<Section>> = {
   runc: benchRunc,
   scheduling: benchScheduling,
+  zookeeper: benchZooKeeper,
   cli: benchCli,
 };
 
@@ -34,6 +39,7 @@ const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
+    peer: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: Object.keys(SECTIONS) },
     profile: { type: 'string' },
   },
@@ -53,6 +59,7 @@ try {
     const { rows, skipped } = (await SECTIONS[name]?.({
       quick: values.quick,
       profileDir: values.profile,
+      peer: values.peer,
       progress: (text) => void process.stderr.write(`bench: ${text}\n`),
     })) as Section;
     report.rows.push(...rows);

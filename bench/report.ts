@@ -2,9 +2,9 @@
 import { cpus, loadavg, release, totalmem } from 'node:os';
 
 export interface Row {
-  section: 'runc' | 'scheduling' | 'cli';
+  section: 'runc' | 'scheduling' | 'zookeeper' | 'cli';
   name: string;
-  unit: 'ms' | 'MB' | '/s';
+  unit: 'ms' | 'MB' | '/s' | 'a request';
   /** Median, where there are several samples. */
   value: number;
   /** How many samples the median is of. */

@@ -1,4 +1,4 @@
-/** Plays the part of Zuul on the embedded store: asks, locks, uses, gives back. */
+/** Plays the part of Zuul: asks, locks, uses, gives back. */
 import type { Node } from '../src/model/node.ts';
 import { makeRequest, type NodeRequest } from '../src/model/request.ts';
 import { silentLogger } from '../src/log.ts';
@@ -31,8 +31,10 @@ export interface InUse {
 const LOCK_MS = 10_000;
 const PATIENCE_MS = 120_000;
 
-export async function openRequestor(stateDir: string): Promise<Requestor> {
-  const store = await openEmbeddedStore({ dir: stateDir, log: silentLogger });
+/** On the embedded store in a directory, or on the store given, which is closed with it. */
+export async function openRequestor(place: string | Store): Promise<Requestor> {
+  const store =
+    typeof place === 'string' ? await openEmbeddedStore({ dir: place, log: silentLogger }) : place;
   const close = atEnd('requestor', () => store.close());
   const waiting = new Map<string, { resolve: (nodeId: string) => void; reject: (error: Error) => void }>();
   const going = new Map<string, () => void>();
@@ -77,7 +79,8 @@ export async function openRequestor(stateDir: string): Promise<Requestor> {
       });
       const { id } = await store.requests.create(request, { prefix: '200-' });
       const nodeId = await outcome(id);
-      const node = nodes.entries.get(nodeId);
+      // In ZooKeeper a request may be seen before what is older: its view does not show both at once.
+      const node = nodes.entries.get(nodeId) ?? (await store.nodes.get(nodeId));
       if (!node) throw new Error(`request ${id} got node ${nodeId}, which does not exist`);
       return { requestId: id, node, use: () => use(store, id, nodeId) };
     },

@@ -9,6 +9,8 @@
  * - Durability: a resolved promise means that the change survives `kill -9` and power loss.
  * - Own writes: when an operation resolves, every open view of the same store object shows it already.
  * - An operation that failed or changed nothing because of another process has brought the open views up to date too.
+ * - Views of different collections follow the order of changes, but one may run ahead: in ZooKeeper a record that is read
+ *   for one change may show the next one already, before views show what happened in between.
  * - An open view, a wait for a lock and an operation under way keep the process alive; a held lock does not.
  * - Locks and ephemeral records belong to the session of the store object; they vanish when its process dies.
  */

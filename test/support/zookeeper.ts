@@ -53,11 +53,19 @@ export interface ZooKeeper {
   stop(): Promise<void>;
 }
 
+export interface ZooKeeperOptions {
+  count?: number;
+  tls?: ServerTls;
+  /** As in production: waits for the disk, has memory and a compiler. Slower to start. */
+  isDurable?: boolean;
+}
+
 /** Starts one server, or `count` of them as an ensemble, and waits until they serve. */
 export async function startZooKeeper({
   count = 1,
   tls,
-}: { count?: number; tls?: ServerTls } = {}): Promise<ZooKeeper> {
+  isDurable = false,
+}: ZooKeeperOptions = {}): Promise<ZooKeeper> {
   const directory = await mkdtemp(join(tmpdir(), 'zookeeper-'));
   const ports = await freePorts(count * 4);
   const ids = Array.from({ length: count }, (_, index) => index + 1);
@@ -67,8 +75,8 @@ export async function startZooKeeper({
     ids.map(async (id) => {
       const [port, tlsPort] = portsOf(id);
       const home = join(directory, String(id));
-      await writeConfiguration(home, { id, port, tlsPort, peers: count > 1 ? peers : [], tls });
-      return makeServer(home, port, tlsPort, tls !== undefined);
+      await writeConfiguration(home, { id, port, tlsPort, peers: count > 1 ? peers : [], tls, isDurable });
+      return makeServer({ home, port, tlsPort, hasTls: tls !== undefined, isDurable });
     }),
   );
   const stop = async () => {
@@ -94,9 +102,16 @@ export async function startZooKeeper({
 
 async function writeConfiguration(
   home: string,
-  options: { id: number; port: number; tlsPort: number; peers: string[]; tls: ServerTls | undefined },
+  options: {
+    id: number;
+    port: number;
+    tlsPort: number;
+    peers: string[];
+    tls: ServerTls | undefined;
+    isDurable: boolean;
+  },
 ): Promise<void> {
-  const { id, port, tlsPort, peers, tls } = options;
+  const { id, port, tlsPort, peers, tls, isDurable } = options;
   await mkdir(join(home, 'data'), { recursive: true });
   await writeFile(join(home, 'data', 'myid'), `${id}\n`);
   const secure = tls && [
@@ -120,7 +135,7 @@ async function writeConfiguration(
     'clientPortAddress=127.0.0.1',
     'admin.enableServer=false',
     'extendedTypesEnabled=true',
-    'forceSync=no',
+    `forceSync=${isDurable ? 'yes' : 'no'}`,
     '4lw.commands.whitelist=srvr,mntr,wchp',
     ...(secure ?? []),
     ...peers,
@@ -128,7 +143,19 @@ async function writeConfiguration(
   await writeFile(join(home, 'zoo.cfg'), lines.join('\n'));
 }
 
-function makeServer(home: string, port: number, tlsPort: number, hasTls: boolean): ZooKeeperServer {
+function makeServer({
+  home,
+  port,
+  tlsPort,
+  hasTls,
+  isDurable,
+}: {
+  home: string;
+  port: number;
+  tlsPort: number;
+  hasTls: boolean;
+  isDurable: boolean;
+}): ZooKeeperServer {
   let child: ChildProcess | undefined;
   const logFile = join(home, 'log');
   const server: ZooKeeperServer = {
@@ -136,7 +163,7 @@ function makeServer(home: string, port: number, tlsPort: number, hasTls: boolean
     port,
     tlsPort,
     async start() {
-      child = spawnServer(home, logFile);
+      child = spawnServer(home, logFile, isDurable);
       for (const deadline = Date.now() + 60_000; ; await sleep(50)) {
         // The port for TLS opens after the other one.
         if ((await server.mode()) && (!hasTls || (await isOpen(tlsPort)))) return;
@@ -159,8 +186,9 @@ function makeServer(home: string, port: number, tlsPort: number, hasTls: boolean
   return server;
 }
 
-function spawnServer(home: string, logFile: string): ChildProcess {
-  const flags = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'];
+function spawnServer(home: string, logFile: string, isDurable: boolean): ChildProcess {
+  const quick = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'];
+  const flags = isDurable ? ['-Xmx512m'] : quick;
   const logging = [
     '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
     '-Dorg.slf4j.simpleLogger.showShortLogName=true',

@@ -45,7 +45,7 @@ export class Mirror<T> {
     layout: Layout;
     codec: Codec<T>;
     log: Logger;
-    /** Shared by all collections of a store: what happened first is seen first. */
+    /** Shared by all collections of a store: what was told first is seen first. */
     queue: OrderedQueue;
     /** A contender for a record's lock has been deleted, by whomever. */
     onContenderGone: (id: string, contender: string) => void;

@@ -14,7 +14,10 @@ export interface TreeCacheOptions {
   onChange?: (change: TreeChange) => void;
   /** `false`: changes may be unseen because the connection is away. `true`: complete again. */
   onCurrent?: (isCurrent: boolean) => void;
-  /** Caches of one client that share it apply the changes of all of them in the order in which they happened. */
+  /**
+   * Caches of one client that share it apply the changes of all of them in the order in which they were told. What is read
+   * for a change may be newer than it, so one path may show more than another one yet does, but never less.
+   */
   queue?: OrderedQueue;
   /** A znode could not be read, because of its access control list for instance; it counts as absent. */
   onError?: (error: unknown, path: string) => void;

@@ -11,6 +11,8 @@ export class HeldRecord<T> implements Held<T> {
   readonly entry: StoredEntry<T>;
   /** The record as this store's writes make it, those that are not answered yet included; their version is the old one. */
   latest: StoredEntry<T>;
+  /** A write did not go as foreseen: from then on one waits for the other. */
+  isDisturbed = false;
   /** The latest writes by the znode version that they make, to recognise them when answers get lost. */
   readonly #written = new Map<number, string>();
   readonly #lock: HeldLock;

@@ -64,12 +64,14 @@ async function release<T>(
   lock: HeldLock,
 ): Promise<void> {
   if (table.held.get(id) === held) table.held.delete(id);
+  const before = table.serial.ended(id);
   if (!held.lost.aborted) {
     try {
-      await table.serial.after(id, () => table.client.delete(lock.contender));
+      if (held.isDisturbed) await before;
+      await table.client.delete(lock.contender);
     } catch (error) {
       if (isInterrupted(error)) {
-        await call.earlier();
+        await Promise.all([call.earlier(), before]);
         await lock.release();
       } else if (!isGone(error)) throw error;
     }

@@ -9,10 +9,7 @@ export class Serial {
   /** Starts behind everything begun before for the key, and holds up what comes later. */
   run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const running = this.after(key, work);
-    const tail = running.then(nothing, nothing).then(() => {
-      if (this.#tails.get(key) === tail) this.#tails.delete(key);
-    });
-    this.#tails.set(key, tail);
+    this.#setTail(key, running.then(nothing, nothing));
     return running;
   }
 
@@ -22,8 +19,23 @@ export class Serial {
     return before ? before.then(work) : work();
   }
 
-  isBusy(key: string): boolean {
-    return this.#tails.has(key);
+  /** What runs already: whatever is begun later for the key waits for it. */
+  track(key: string, running: Promise<unknown>): void {
+    const before = this.#tails.get(key);
+    const end = running.then(nothing, nothing);
+    this.#setTail(key, before ? Promise.all([before, end]).then(nothing) : end);
+  }
+
+  /** Resolves when everything begun for the key by now has ended. */
+  async ended(key: string): Promise<void> {
+    await this.#tails.get(key);
+  }
+
+  #setTail(key: string, end: Promise<void>): void {
+    const tail = end.then(() => {
+      if (this.#tails.get(key) === tail) this.#tails.delete(key);
+    });
+    this.#tails.set(key, tail);
   }
 
   /** Resolves when everything begun by now has ended. */

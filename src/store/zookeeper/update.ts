@@ -20,7 +20,7 @@ export async function updateRecord<T>(
   const id = typeof target === 'string' ? target : target.id;
   const held = table.held.get(id);
   const entry =
-    held && !table.serial.isBusy(id)
+    held && !held.isDisturbed
       ? await writeAhead(table, call, held, change)
       : await table.serial.run(id, () => {
           const given = typeof target === 'string' ? undefined : target;
@@ -34,20 +34,36 @@ export async function updateRecord<T>(
 /**
  * Under a lock nobody else writes, so one write after the other leaves without waiting for the answers in between: each
  * builds on what the one before it will have made. Should somebody write all the same, or the connection be lost, those
- * that were not applied are made again, one after another.
+ * that were not applied are made again, one after another in the order of their calls.
  */
-async function writeAhead<T>(
+function writeAhead<T>(
   table: Table<T>,
   call: Call,
   held: HeldRecord<T>,
   change: Change<T>,
 ): Promise<StoredEntry<T>> {
   const { id } = held.entry;
+  const before = table.serial.ended(id);
+  const writing = tryWriteAhead(table, call, { held, before }, change);
+  table.serial.track(id, writing);
+  return writing;
+}
+
+/** `before`: the end of what was begun earlier for the record. */
+async function tryWriteAhead<T>(
+  table: Table<T>,
+  call: Call,
+  { held, before }: { held: HeldRecord<T>; before: Promise<void> },
+  change: Change<T>,
+): Promise<StoredEntry<T>> {
+  const { id } = held.entry;
   const base = held.latest;
-  const again = () =>
-    table.serial.run(id, () => writeGuess(table, call, { id, guess: undefined, held }, change));
+  const again = async () => {
+    await before;
+    return await writeGuess(table, call, { id, guess: undefined, held }, change);
+  };
   const value = change(base.value);
-  if (value === undefined) return again();
+  if (value === undefined) return await again();
   held.latest = { ...base, value, znodeVersion: base.znodeVersion + 1 };
   const data = table.codec.encode(value);
   const write = { id, data, version: base.znodeVersion, held };
@@ -57,6 +73,7 @@ async function writeAhead<T>(
     if (held.latest.znodeVersion === entry.znodeVersion) held.latest = entry;
     return entry;
   } catch (error) {
+    held.isDisturbed = true;
     const stat = await findWritten(table, call, write, error);
     return stat ? toEntry(id, value, stat, true) : await again();
   }

@@ -91,9 +91,9 @@ export function createMinReady(
       const freeing = value.nodes.map((nodeId) =>
         store.nodes.update(nodeId, (node) => (node.allocatedTo === id ? freed(node) : undefined)),
       );
-      const removed = store.requests.remove(id);
+      // In this order: a request that is gone before its nodes are free looks like a gap to be filled.
       await Promise.allSettled(freeing);
-      await removed;
+      await store.requests.remove(id);
     } catch (error) {
       if (!(error instanceof NotFoundError))
         log.debug('cannot finish a spare-node request', { requestId: id, error: reasonOf(error) });

@@ -160,3 +160,14 @@ function killQuietly(pid: number): void {
     // Gone already.
   }
 }
+
+t.test('told to stop while it waits for ZooKeeper, it ends in order', async (t) => {
+  const config = join(tempDir(t), 'nodepool.yaml');
+  writeFileSync(config, `zookeeper-servers: [{host: 127.0.0.1, port: 1}]\nlabels: []\nproviders: []\n`);
+  const launcher = startLauncherProcess(t, ['-f', '--no-webapp', '-c', config, '--log-file', 'none']);
+  await launcher.wrote('ZooKeeper cannot be reached');
+  t.match(launcher.output(), '127.0.0.1:1');
+  launcher.kill('SIGTERM');
+  t.match(await launcher.ended, { code: 0 });
+  t.notMatch(launcher.output(), /\n\s+at /, 'no stack trace');
+});

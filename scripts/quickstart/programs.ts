@@ -22,13 +22,15 @@ export class ProgramFailed extends Error {
 export interface RunOptions {
   signal?: AbortSignal | undefined;
   env?: Record<string, string>;
+  /** Without what it says on standard error: for output that a program reads. */
+  onlyStdout?: boolean;
 }
 
-/** What the program prints, on both outputs; throws ProgramFailed when its exit code is not 0. */
+/** What the program prints, on both outputs unless told otherwise; throws ProgramFailed when its exit code is not 0. */
 export async function run(
   program: string,
   args: readonly string[],
-  { signal, env = {} }: RunOptions = {},
+  { signal, env = {}, onlyStdout = false }: RunOptions = {},
 ): Promise<string> {
   const result = await execa(program, args, {
     all: true,
@@ -40,7 +42,7 @@ export async function run(
     ...(signal && { cancelSignal: signal }),
   });
   signal?.throwIfAborted();
-  if (!result.failed) return result.all ?? '';
+  if (!result.failed) return onlyStdout ? result.stdout : (result.all ?? '');
   const why =
     result.exitCode === undefined ? (result.shortMessage ?? 'it failed') : `exit code ${result.exitCode}`;
   throw new ProgramFailed(program, why, result.all ?? '');
@@ -65,7 +67,8 @@ export interface Node {
 }
 
 export async function listNodes(place: Place, options: RunOptions = {}): Promise<Node[]> {
-  return JSON.parse(await nodepool(place, ['--format', 'json', 'list'], options)) as Node[];
+  const text = await nodepool(place, ['--format', 'json', 'list'], { ...options, onlyStdout: true });
+  return JSON.parse(text) as Node[];
 }
 
 /** Shows the command as a person would type it, then what it prints. */

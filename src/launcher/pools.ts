@@ -191,6 +191,7 @@ export function createPools(
     },
     providerChanged(provider) {
       for (const { pool } of workers.values()) if (pool.config.provider === provider) register(pool);
+      status.healthChanged();
       this.wakeProvider(provider);
     },
     noteError(provider, pool, message) {

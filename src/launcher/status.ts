@@ -10,6 +10,8 @@ const INTERVAL_MS = 1_000;
 /** Publishes what this launcher knows about its pools; written when changed, at most once a second. */
 export interface StatusWriter {
   changed(): void;
+  /** A provider has become well or unwell: written at once, as commands tell people of it. */
+  healthChanged(): void;
   registerAgain(): void;
   stop(): void;
 }
@@ -20,6 +22,8 @@ export function createStatusWriter(context: Context, pools: () => Iterable<Pool>
   let cancelTimer: (() => void) | undefined;
   let dirty = false;
   let stopped = false;
+  let isWriting = false;
+  let isUrgent = false;
 
   const writeAll = async () => {
     const current = new Set<string>();
@@ -49,12 +53,16 @@ export function createStatusWriter(context: Context, pools: () => Iterable<Pool>
   const tick = () => {
     cancelTimer = undefined;
     dirty = false;
+    isUrgent = false;
+    isWriting = true;
     writeAll()
       .catch((error: unknown) =>
         context.log.debug('cannot write the pool status', { error: reasonOf(error) }),
       )
       .finally(() => {
+        isWriting = false;
         if (stopped) return;
+        if (isUrgent) return tick();
         cancelTimer = clock.after(INTERVAL_MS, () => {
           cancelTimer = undefined;
           if (dirty) tick();
@@ -66,7 +74,15 @@ export function createStatusWriter(context: Context, pools: () => Iterable<Pool>
     changed() {
       if (stopped) return;
       dirty = true;
-      cancelTimer ??= clock.after(0, tick);
+      if (!isWriting) cancelTimer ??= clock.after(0, tick);
+    },
+    healthChanged() {
+      if (stopped) return;
+      dirty = true;
+      isUrgent = true;
+      if (isWriting) return;
+      cancelTimer?.();
+      cancelTimer = clock.after(0, tick);
     },
     registerAgain() {
       written.clear();

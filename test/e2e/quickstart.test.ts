@@ -104,6 +104,7 @@ t.test(
       timeout: 120_000,
     });
     t.equal(exitCode, 0, all);
+    t.notMatch(all, /unhealthy/, 'a provider that has just served is well');
     const name = nameIn(all);
     const inOrder = [
       `made the user ${name}`,

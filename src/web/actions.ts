@@ -8,9 +8,9 @@ import type { Logger } from '../log.ts';
 import { drainId } from '../model/drain.ts';
 import { drainPool } from '../operator/drain-pool.ts';
 import { holdNode } from '../operator/hold-node.ts';
+import { putMark } from '../operator/image-actions.ts';
 import { markDeleting } from '../operator/mark-deleting.ts';
 import { Refusal } from '../operator/refusal.ts';
-import { requestBuild } from '../operator/request-build.ts';
 import type { Store } from '../store/store.ts';
 import { HttpError, jsonAnswer, type Answer, type Call } from './answer.ts';
 import { API } from './api.ts';
@@ -57,7 +57,7 @@ export function addActions(router: Router, deps: ActionDeps): void {
   on('/images/:image/build', 'build an image', async ({ params }) => {
     const { image = '' } = params;
     if (!imageNames(deps.views).includes(image)) throw new HttpError(404, `there is no image ${image}`);
-    await requestBuild(store, image);
+    await putMark(store.buildRequests, image);
     return { build_requested: true };
   });
   const drain: Work = async ({ params }) => {

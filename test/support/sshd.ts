@@ -2,10 +2,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { makeKey, type TestKey, type TestKeyType } from './ssh-keys.ts';
+import { freePort } from './free-port.ts';
 import { tempDir } from './temp.ts';
 
 const SSHD = '/usr/sbin/sshd';
@@ -53,16 +53,6 @@ export async function startSshd(t: Test, options: SshdOptions = {}): Promise<Ssh
       if (attempt === 3 || options.port !== undefined) throw error;
     }
   }
-}
-
-/** A port on 127.0.0.1 that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function startOnce(t: Test, options: SshdOptions, port: number): Promise<Sshd> {

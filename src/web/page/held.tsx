@@ -1,7 +1,7 @@
 import { message } from './actions.tsx';
 import { generation, now, records } from './live.ts';
 import { NodeActions } from './nodes.tsx';
-import { plain, span } from './words.ts';
+import { escapeText, formatSpan } from '../../operator/cell.ts';
 
 /** Nodes that are kept for people: why, since when, until when, and how to get in. */
 export function Held() {
@@ -20,17 +20,18 @@ export function Held() {
       {rows.map((node) => (
         <section class="card" key={node.id} aria-label={`node ${node.id}`}>
           <h2>
-            {node.id} <small>{plain(node.labels.join(', '))}</small>
+            {node.id} <small>{escapeText(node.labels.join(', '))}</small>
           </h2>
-          <p class="comment">{plain(node.comment ?? 'without a reason')}</p>
-          {node.hold_job && <p>{plain(node.hold_job)}</p>}
+          <p class="comment">{escapeText(node.comment ?? 'without a reason')}</p>
+          {node.hold_job && <p>{escapeText(node.hold_job)}</p>}
           <p>
-            held for {span(now.value - node.state_time)}
-            {node.hold_expires_time !== null && `, expires in ${span(node.hold_expires_time - now.value)}`}
+            held for {formatSpan(now.value - node.state_time)}
+            {node.hold_expires_time !== null &&
+              `, expires in ${formatSpan(node.hold_expires_time - now.value)}`}
           </p>
           {node.ssh && (
             <p>
-              <code class="ssh">{plain(node.ssh)}</code>{' '}
+              <code class="ssh">{escapeText(node.ssh)}</code>{' '}
               <button type="button" onClick={() => copy(node.ssh ?? '')}>
                 copy
               </button>

@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { act, Action } from './actions.tsx';
 import { generation, now, records } from './live.ts';
 import type { ImageRecord } from './records.ts';
-import { plain, span } from './words.ts';
+import { escapeText, formatSpan } from '../../operator/cell.ts';
 
 /** Images with their age, and the end of the log where the latest build has failed. */
 export function Images() {
@@ -24,22 +24,22 @@ function Card({ image }: { image: ImageRecord }) {
   return (
     <section class="card" aria-label={`image ${image.id}`}>
       <h2>
-        {plain(image.id)} {image.paused && <span class="state state-hold">paused</span>}
+        {escapeText(image.id)} {image.paused && <span class="state state-hold">paused</span>}
         {image.build_requested_time !== null && <span class="state state-building">build requested</span>}
       </h2>
-      <p>{newest ? `newest build ${span(now.value - newest.state_time)} old` : 'no build is ready'}</p>
+      <p>{newest ? `newest build ${formatSpan(now.value - newest.state_time)} old` : 'no build is ready'}</p>
       {image.builds.map((build) => (
         <p key={build.id}>
           <span class={`state state-${build.state}`}>{build.state}</span> {build.id.split('/').at(-1)},{' '}
-          {span(now.value - build.state_time)}
+          {formatSpan(now.value - build.state_time)}
         </p>
       ))}
-      {latest?.state === 'failed' && <p class="bad">{plain(latest.error ?? 'it failed')}</p>}
+      {latest?.state === 'failed' && <p class="bad">{escapeText(latest.error ?? 'it failed')}</p>}
       {latest?.state === 'failed' && <LogEnd id={latest.id} />}
       {image.uploads.map((upload) => (
         <p key={upload.id}>
-          <span class={`state state-${upload.state}`}>{upload.state}</span> in {plain(upload.provider)}
-          {upload.error && `: ${plain(upload.error)}`}
+          <span class={`state state-${upload.state}`}>{upload.state}</span> in {escapeText(upload.provider)}
+          {upload.error && `: ${escapeText(upload.error)}`}
         </p>
       ))}
       <Action
@@ -59,7 +59,7 @@ function LogEnd({ id }: { id: string }) {
     const path = `/api/v1/builds/${encodeURIComponent(image)}/${encodeURIComponent(build)}/log`;
     fetch(path, { headers: { range: `bytes=-${LAST_BYTES}` } })
       .then(async (response) => (response.ok ? await response.text() : ''))
-      .then((end) => setText(end.split('\n').slice(-12).map(plain).join('\n')))
+      .then((end) => setText(end.split('\n').slice(-12).map(escapeText).join('\n')))
       .catch(() => setText(''));
   }, [id]);
   return text === '' ? null : <pre class="log">{text}</pre>;

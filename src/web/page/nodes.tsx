@@ -3,7 +3,8 @@ import { generation, now, records } from './live.ts';
 import { linkTo, place } from './place.ts';
 import type { NodeRecord } from './records.ts';
 import { VirtualList } from './virtual.tsx';
-import { matches, plain, span } from './words.ts';
+import { escapeText, formatSpan } from '../../operator/cell.ts';
+import { matches } from './words.ts';
 
 const STATES = ['building', 'ready', 'in-use', 'used', 'hold', 'deleting', 'failed'] as const;
 
@@ -35,7 +36,7 @@ function Grid() {
           {rows.map(([pool, states]) => (
             <tr key={pool}>
               <th scope="row">
-                <a href={linkTo('nodes', { pool })}>{plain(pool)}</a>
+                <a href={linkTo('nodes', { pool })}>{escapeText(pool)}</a>
               </th>
               {STATES.map((state) => (
                 <td key={state} class={`cell ${states.get(state) ? `state-${state}` : 'none'}`}>
@@ -102,11 +103,11 @@ function NodeRow({ node }: { node: NodeRecord }) {
     <>
       <span class="id">{node.id}</span>
       <span class={`state state-${node.state}`}>{node.state}</span>
-      <span class="age">{span(now.value - node.state_time)}</span>
-      <span class="grow">{plain(node.labels.join(', '))}</span>
-      <span class="grow wide">{plain(`${node.provider ?? ''}/${node.pool ?? ''}`)}</span>
-      <span class="grow wide">{plain(node.server_id ?? '')}</span>
-      <span class="grow wide">{plain(node.comment ?? node.requestor ?? '')}</span>
+      <span class="age">{formatSpan(now.value - node.state_time)}</span>
+      <span class="grow">{escapeText(node.labels.join(', '))}</span>
+      <span class="grow wide">{escapeText(`${node.provider ?? ''}/${node.pool ?? ''}`)}</span>
+      <span class="grow wide">{escapeText(node.server_id ?? '')}</span>
+      <span class="grow wide">{escapeText(node.comment ?? node.requestor ?? '')}</span>
       <NodeActions node={node} />
     </>
   );

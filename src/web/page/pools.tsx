@@ -2,7 +2,8 @@ import { act, Action } from './actions.tsx';
 import { generation, records } from './live.ts';
 import { linkTo, place } from './place.ts';
 import type { PoolRecord } from './records.ts';
-import { matches, plain } from './words.ts';
+import { escapeText } from '../../operator/cell.ts';
+import { matches } from './words.ts';
 
 /** Pools with what they use, what they may use, and what is wrong with them. */
 export function Pools() {
@@ -27,7 +28,7 @@ function Card({ pool }: { pool: PoolRecord }) {
   return (
     <section class="card" aria-label={name}>
       <h2>
-        <a href={linkTo('nodes', { pool: name })}>{plain(name)}</a> <small>{pool.driver}</small>
+        <a href={linkTo('nodes', { pool: name })}>{escapeText(name)}</a> <small>{pool.driver}</small>
         {pool.draining && <span class="state state-hold">draining</span>}
         {pool.unhealthy !== null && <span class="state state-failed">unhealthy</span>}
       </h2>
@@ -39,10 +40,10 @@ function Card({ pool }: { pool: PoolRecord }) {
           limit={pool.limits[resource]}
         />
       ))}
-      {pool.unhealthy !== null && <p class="bad">{plain(pool.unhealthy)}</p>}
-      {pool.paused !== null && <p>{plain(pool.paused)}</p>}
-      {pool.last_error !== null && <p class="bad">last error: {plain(pool.last_error)}</p>}
-      <p class="labels">{plain(pool.labels.join(', '))}</p>
+      {pool.unhealthy !== null && <p class="bad">{escapeText(pool.unhealthy)}</p>}
+      {pool.paused !== null && <p>{escapeText(pool.paused)}</p>}
+      {pool.last_error !== null && <p class="bad">last error: {escapeText(pool.last_error)}</p>}
+      <p class="labels">{escapeText(pool.labels.join(', '))}</p>
       {pool.draining ? (
         <Action name="undrain" run={() => act(`${path}/undrain`, `${name} is back in service`)} />
       ) : (
@@ -55,7 +56,7 @@ function Card({ pool }: { pool: PoolRecord }) {
 function Bar({ resource, used, limit }: { resource: string; used: number; limit: number | undefined }) {
   return (
     <div class="bar">
-      <span>{plain(resource)}</span>
+      <span>{escapeText(resource)}</span>
       <meter min={0} max={limit ?? Math.max(used, 1)} value={used} />
       <span>
         {used} {limit === undefined ? '' : `of ${limit}`}

@@ -1,7 +1,8 @@
 import { generation, now, records } from './live.ts';
 import { linkTo, place } from './place.ts';
 import { VirtualList } from './virtual.tsx';
-import { matches, plain, span } from './words.ts';
+import { escapeText, formatSpan } from '../../operator/cell.ts';
+import { matches } from './words.ts';
 
 /** Requests in their order, each with the reason why it waits. */
 export function Requests() {
@@ -34,11 +35,11 @@ export function Requests() {
           <>
             <span class="id">{request.id}</span>
             <span class={`state state-${request.state}`}>{request.state}</span>
-            <span class="age">{span(now.value - (request.created_time ?? request.state_time))}</span>
-            <span class="grow">{plain(request.labels.join(', '))}</span>
-            <span class="grow wide">{plain(request.requestor ?? '')}</span>
+            <span class="age">{formatSpan(now.value - (request.created_time ?? request.state_time))}</span>
+            <span class="grow">{escapeText(request.labels.join(', '))}</span>
+            <span class="grow wide">{escapeText(request.requestor ?? '')}</span>
             <span class="reason" title={request.reason ?? ''}>
-              {plain(request.reason ?? '')}
+              {escapeText(request.reason ?? '')}
             </span>
           </>
         )}

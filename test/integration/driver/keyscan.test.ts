@@ -6,7 +6,8 @@ import { checkTcp, scanHostKey } from '../../../src/driver/keyscan.ts';
 import { fingerprint } from '../../../src/driver/host-key.ts';
 import { makeKey } from '../../support/ssh-keys.ts';
 import { startSshServer } from '../../support/ssh-server.ts';
-import { freePort, sshdMissing, startSshd } from '../../support/sshd.ts';
+import { freePort } from '../../support/free-port.ts';
+import { sshdMissing, startSshd } from '../../support/sshd.ts';
 
 const HOST = '127.0.0.1';
 const patient = { host: HOST, timeoutMs: 20_000, signal: new AbortController().signal };

@@ -2,7 +2,8 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { until } from '../../support/poll.ts';
-import { freePort, sshdMissing, startSshd, type Sshd } from '../../support/sshd.ts';
+import { freePort } from '../../support/free-port.ts';
+import { sshdMissing, startSshd, type Sshd } from '../../support/sshd.ts';
 import { makeKey } from '../../support/ssh-keys.ts';
 import { failureOf, makeWorld, runcMissing, type OpenOptions, type World } from './world.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { until } from '../../support/poll.ts';
-import { freePort } from '../../support/sshd.ts';
+import { freePort } from '../../support/free-port.ts';
 import { makeWorld, runcMissing, type Opened, type World } from './world.ts';
 
 const skip = runcMissing();

@@ -6,7 +6,8 @@ import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { until } from '../../support/poll.ts';
 import { makeKey } from '../../support/ssh-keys.ts';
-import { freePort, sshdMissing, startSshd } from '../../support/sshd.ts';
+import { freePort } from '../../support/free-port.ts';
+import { sshdMissing, startSshd } from '../../support/sshd.ts';
 import { makeRootfs } from './rootfs.ts';
 import { failureOf, makeWorld, runcMissing, type OpenOptions, type World } from './world.ts';
 

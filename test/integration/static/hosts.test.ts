@@ -9,7 +9,7 @@ import { staticDriver } from '../../../src/static/driver.ts';
 import { providerConfig } from '../../support/provider-config.ts';
 import { makeKey } from '../../support/ssh-keys.ts';
 import { startSshServer } from '../../support/ssh-server.ts';
-import { freePort } from '../../support/sshd.ts';
+import { freePort } from '../../support/free-port.ts';
 
 const never = new AbortController().signal;
 

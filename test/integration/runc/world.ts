@@ -22,6 +22,7 @@ import { reasonOf } from '../../../src/errors.ts';
 import { createLogger, type LogEvent, type Logger } from '../../../src/log.ts';
 import { createRuncDriver } from '../../../src/runc/driver.ts';
 import type { RuncSettings } from '../../../src/runc/provider.ts';
+import { claimPortRange } from '../../support/port-range.ts';
 import { makeKey, type TestKey } from '../../support/ssh-keys.ts';
 
 type Options = Record<string, unknown>;
@@ -92,8 +93,7 @@ export function makeWorld(t: Test): World {
   };
   const user = `np-test-${process.pid}-${randomInt(1000)}`;
   const prefix = String(randomInt(10 ** 9)).padStart(9, '0');
-  const first = 20_000 + randomInt(90) * 100;
-  const ports = { first, last: first + 99 };
+  const ports = claimPortRange();
   const key = makeKey();
   const keyFile = join(directory, 'key');
   const providers: Provider[] = [];
@@ -104,6 +104,7 @@ export function makeWorld(t: Test): World {
   t.teardown(async () => {
     await Promise.all(providers.map((provider) => provider.close(AbortSignal.timeout(5000))));
     removeAll(directory, prefix);
+    ports.release();
     spawnSync('userdel', ['--force', '--remove', user]);
   });
 

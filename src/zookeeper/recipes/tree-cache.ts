@@ -17,8 +17,9 @@ import { WalkWindow } from './walk-window.ts';
  *
  * Why it stays right: answers and events of a connection come in the order in which things happened, so a read that was
  * asked for after an event shows at least that event. All results, and deletions too, go through one queue and are applied
- * in the order of asking. A deletion voids the reads of the same path in front of it. After a reconnect the watch is set
- * first and then everything is read again, so what happened meanwhile is found, deletions included.
+ * in the order of asking. A deletion voids the reads of the same path in front of it. News of a znode whose parent is not
+ * known yet is left out: the parent's listing, still to be asked for, will have it. After a reconnect the watch is set first
+ * and then everything is read again, so what happened meanwhile is found, deletions included.
  */
 export class TreeCache {
   readonly root: string;
@@ -188,6 +189,7 @@ export class TreeCache {
   }
 
   #applyData(path: string, { data, stat }: { data: Buffer; stat: Stat }, walk: WalkWindow | undefined): void {
+    if (!this.#tree.hasPlaceFor(path)) return;
     const previous = this.#tree.get(path);
     const isNews = previous?.stat?.mzxid !== stat.mzxid;
     const node = { path, data: isNews ? ownCopy(data) : previous.data, stat };
@@ -203,7 +205,7 @@ export class TreeCache {
   }
 
   #applyName(path: string, interest: Interest, walk: WalkWindow | undefined): void {
-    if (interest !== 'nothing' && !this.#tree.get(path)) {
+    if (interest !== 'nothing' && !this.#tree.get(path) && this.#tree.hasPlaceFor(path)) {
       const node = { path, data: noData, stat: undefined };
       this.#tree.put(node);
       this.#report({ path, node, previous: undefined });
@@ -239,8 +241,11 @@ export class TreeCache {
     for (const name of [...known]) if (!found.has(name)) this.#applyAbsent(joinPath(path, name));
     for (const name of names) {
       const child = joinPath(path, name);
-      if (this.#interestIn(child) === 'nothing') continue;
-      if (walk && !walk.isCancelled) walk.add(() => this.#enqueueRead(child, walk));
+      const interest = this.#interestIn(child);
+      if (interest === 'nothing') continue;
+      // In the listing's turn: the news that the child has gone may wait behind it.
+      if (interest === 'name') this.#applyName(child, interest, undefined);
+      else if (walk && !walk.isCancelled) walk.add(() => this.#enqueueRead(child, walk));
       else if (this.#usesOneShots && (deleted.has(name) || !known.has(name)))
         this.#enqueueRead(child, undefined);
     }

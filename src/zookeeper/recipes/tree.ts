@@ -45,6 +45,11 @@ export class Tree {
     return this.#entries.get(path)?.children ?? none;
   }
 
+  /** Whether the parent is known. */
+  hasPlaceFor(path: string): boolean {
+    return path === this.#root || this.#entries.has(parentOf(path));
+  }
+
   *nodes(): IterableIterator<TreeNode> {
     for (const { node } of this.#entries.values()) yield node;
   }

@@ -1,7 +1,4 @@
-/**
- * The launcher's tests once more, with the state in ZooKeeper. Not among them yet: ready.test.ts, where a spare node is not
- * asked for once in a while (TEST_ZOOKEEPER=<port> runs it over a server).
- */
+/** The launcher's tests once more, with the state in ZooKeeper. */
 import t from 'tap';
 import { startZooKeeper, zookeeperMissing } from '../../support/zookeeper.ts';
 
@@ -15,6 +12,7 @@ if (missing === false) {
   await import('./locked.test.ts');
   await import('./order.test.ts');
   await import('./quota.test.ts');
+  await import('./ready.test.ts');
   await import('./reload.test.ts');
   await import('./requests.test.ts');
   await import('./static.test.ts');

@@ -11,11 +11,13 @@ export interface Tally {
   skipped: string[];
   /** Test files that ran to their end or to a failure. */
   files: string[];
+  /** Those of them in which something failed. */
+  failedFiles: string[];
 }
 
 /** Reads the output of a tap run to its end; prints a line for each file and, before it, what failed in it. */
 export async function readTap(output: Readable, print: (text: string) => void): Promise<Tally> {
-  const tally: Tally = { passed: 0, failed: [], skipped: [], files: [] };
+  const tally: Tally = { passed: 0, failed: [], skipped: [], files: [], failedFiles: [] };
   const parser = new Parser();
   parser.on('pass', () => {
     tally.passed += 1;
@@ -28,6 +30,7 @@ export async function readTap(output: Readable, print: (text: string) => void): 
   parser.on('todo', (result: Result) => tally.skipped.push(`${title(result)}: ${reason(result.todo)}`));
   parser.on('assert', ({ ok, name, time }: Result) => {
     tally.files.push(name);
+    if (!ok) tally.failedFiles.push(name);
     print(`${ok ? 'ok    ' : 'FAILED'}  ${name}${time === null ? '' : `  ${(time / 1000).toFixed(1)} s`}`);
   });
   for await (const chunk of output.setEncoding('utf8')) parser.write(String(chunk));

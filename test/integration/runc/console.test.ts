@@ -51,6 +51,16 @@ function isGone(pid: number): boolean {
   }
 }
 
+/** The process that the file names; undefined while it is the old one, or none because it is being started again. */
+function newPid(file: string, old?: number): number | undefined {
+  try {
+    const pid = Number(readFileSync(file, 'utf8').split(' ')[0]);
+    return pid > 0 && pid !== old ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 async function open(t: Test): Promise<{ world: World; opened: Opened; port: number }> {
   const world = makeWorld(t);
   const port = await freePort();
@@ -133,16 +143,15 @@ t.test('only logs of jobs are served, whatever a job or a client tries', { skip 
 t.test('the service is started again when it died or when its program changed', { skip }, async (t) => {
   const { world, opened, port } = await open(t);
   const pidFile = join(world.base, '.console.pid');
-  const pid = () => (existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8').split(' ')[0]) : undefined);
   await opened.connected();
-  const first = await until(pid);
+  const first = await until(() => newPid(pidFile));
   (await dial(t, port)).socket.destroy();
   process.kill(first, 'SIGKILL');
   await opened.provider.list(signal());
-  const second = await until(() => (pid() === first ? undefined : pid()));
+  const second = await until(() => newPid(pidFile, first));
   writeFileSync(join(world.base, '.console.py'), '# an older version\n');
   await opened.provider.list(signal());
-  const third = await until(() => (pid() === second ? undefined : pid()));
+  const third = await until(() => newPid(pidFile, second));
   t.ok(isGone(second), 'the old one is gone');
   await opened.close();
   await until(() => isGone(third));

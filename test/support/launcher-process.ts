@@ -49,7 +49,7 @@ export function startLauncherProcess(
     ended,
     async wrote(part, times = 1) {
       const found = () => count(part) >= times || child.exitCode !== null;
-      await until(found, { timeoutMs: 20_000, what: `"${part}" in the launcher's output:\n${text}` });
+      await until(found, { timeoutMs: 60_000, what: `"${part}" in the launcher's output:\n${text}` });
       if (count(part) < times) throw new Error(`the launcher ended without writing "${part}":\n${text}`);
     },
     kill: (signal) => void child.kill(signal),

@@ -65,16 +65,16 @@ async function release<T>(
 ): Promise<void> {
   if (table.held.get(id) === held) table.held.delete(id);
   const before = table.serial.ended(id);
-  if (!held.lost.aborted) {
-    try {
-      if (held.isDisturbed) await before;
-      await table.client.delete(lock.contender);
-    } catch (error) {
-      if (isInterrupted(error)) {
-        await Promise.all([call.earlier(), before]);
-        await lock.release();
-      } else if (!isGone(error)) throw error;
-    }
+  try {
+    if (held.isDisturbed) await before;
+    // A session that may have ended may live on, and keep the contender.
+    if (held.lost.aborted) await lock.release();
+    else await table.client.delete(lock.contender);
+  } catch (error) {
+    if (isInterrupted(error)) {
+      await Promise.all([call.earlier(), before]);
+      await lock.release();
+    } else if (!isGone(error)) throw error;
   }
   lock.forget();
   await table.mirror.settled();

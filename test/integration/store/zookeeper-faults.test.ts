@@ -1,4 +1,5 @@
 /** The store in ZooKeeper when connections break, answers get lost and sessions end. */
+import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { LockLostError, NotFoundError, StoreError } from '../../../src/errors.ts';
 import { silentLogger } from '../../../src/log.ts';
@@ -153,6 +154,21 @@ t.test('the store in ZooKeeper and its faults', { skip: zookeeperMissing() }, as
     await held.release();
     t.match(await other.nodes.get(id), { locked: true, value: { state: 'in-use', stateTimeS: 5 } });
     await next?.release();
+  });
+
+  t.test('a lock that seemed lost while the server was away is free again once it is released', async (t) => {
+    const { store, other, held, id } = await setUpHeld(t);
+    const [server] = zk.servers;
+    await server.kill();
+    await once(held.lost, 'abort');
+    await server.start();
+    await held.release();
+    const next = await other.nodes.lock(id, { waitMs: 20_000 });
+    t.ok(next, 'the next one has the lock');
+    await next?.release();
+    const again = await store.nodes.createLocked(makeNode({}));
+    t.notOk(again.lost.aborted);
+    await again.release();
   });
 
   t.test('a lock that somebody took away protects nothing', async (t) => {

@@ -5,6 +5,7 @@ import type { Change, Entry, Held } from '../store/store.ts';
 import type { Context } from './context.ts';
 import { freed } from './freed.ts';
 import { linkSignal } from './linked-signal.ts';
+import { logFailure } from './log-failure.ts';
 import type { ProviderRuntime } from './provider-runtime.ts';
 import type { Providers } from './providers.ts';
 
@@ -65,8 +66,7 @@ export function createReaper(context: Context, providers: Providers): Reaper {
     handling.add(nodeId);
     const done = work()
       .catch((error: unknown) => {
-        if (!(error instanceof NotFoundError))
-          log.error('node handling failed', { nodeId, error: reasonOf(error) });
+        logFailure(log, 'node handling failed', { nodeId }, error);
       })
       .finally(() => {
         handling.delete(nodeId);

@@ -1,10 +1,11 @@
 import { nowS } from '../clock.ts';
-import { NotFoundError, reasonOf } from '../errors.ts';
+import { NotFoundError } from '../errors.ts';
 import { inRequestState, type NodeRequest } from '../model/request.ts';
 import type { Entry, Held } from '../store/store.ts';
 import type { Context } from './context.ts';
 import { freed } from './freed.ts';
 import type { Obtained } from './launch-node.ts';
+import { logFailure } from './log-failure.ts';
 import { obtainNode, type Part } from './obtain-node.ts';
 import { MIN_READY_REQUESTOR } from './plan.ts';
 import type { Pool } from './pool.ts';
@@ -76,9 +77,7 @@ async function underLock(
     await work(held);
     return 'in time';
   } catch (error) {
-    if (!(error instanceof NotFoundError)) {
-      pool.log.error('request handling failed', { requestId: request.id, error: reasonOf(error) });
-    }
+    logFailure(pool.log, 'request handling failed', { requestId: request.id }, error);
     return 'too late';
   } finally {
     await held?.release().catch(() => undefined);

@@ -25,10 +25,18 @@ test pgrep          procps            procps-ng         procps            procps
 test rsync          rsync             rsync             rsync             rsync
 test sudo           sudo              sudo              sudo              sudo
 test python3        python3           python3           python3           python3
-test ansible-playbook ansible-core     ansible-core      ansible-core      ansible-core
 test openssl        openssl           openssl           openssl           openssl
 test chromium       chromium          chromium          chromium          chromium
 test busybox        busybox           busybox           busybox           busybox
+test shellcheck     shellcheck        ShellCheck        ShellCheck        shellcheck
+test disk-image-create python3-diskimage-builder diskimage-builder -     -
+test debootstrap    debootstrap       debootstrap       debootstrap       debootstrap
+test kpartx         kpartx            kpartx            kpartx            multipath-tools
+test qemu-img       qemu-utils        qemu-img          qemu-tools        qemu-img
+test sgdisk         gdisk             gdisk             gptfdisk          sgdisk
+test mkfs.ext4      e2fsprogs         e2fsprogs         e2fsprogs         e2fsprogs
+test parted         parted            parted            parted            parted
+test dmsetup        dmsetup           device-mapper     device-mapper     device-mapper
 test /usr/share/zookeeper/bin/zkServer.sh zookeeper -   -                 -
 END
 }

@@ -29,6 +29,7 @@ const suites: readonly Suite[] = [
   { folder: 'test/e2e', jobs: 1, timeoutSeconds: 600 }, // real containers and ports: one file at a time
   { folder: 'test/interop', jobs: 1, timeoutSeconds: 900 }, // installs Python programs when run for the first time
 ];
+const dib: Suite = { folder: 'test/dib', jobs: 1, timeoutSeconds: 1800 }; // builds real images
 const openstack: Suite = { folder: 'test/openstack', jobs: 1, timeoutSeconds: 600 }; // one cloud for all
 
 const MOST_UNSTABLE = 2;
@@ -39,6 +40,7 @@ const startedAt = performance.now();
 for (const check of checks) await inSection(check, () => runCheck(check));
 for (const suite of suites) await inSection(suite.folder, () => runSuite(suite));
 await inSection(openstack.folder, () => runWithCloud(openstack));
+await inSection(dib.folder, () => runSuite(dib));
 report();
 
 /** Prints a heading, and at the end the time and how many failures the work added. */

@@ -32,6 +32,7 @@ export async function stageSystemFiles(root: string, commands: readonly string[]
     await copy(join('packaging', from), join(root, to));
   }
   await copy('ansible', join(root, COLLECTION));
+  await copy('elements', join(root, 'usr/share/sf-elements'));
   await copy('LICENSE', join(root, 'usr/share/doc/sf-nodepool/copyright'));
   await copy('CHANGELOG.md', join(root, 'usr/share/doc/sf-nodepool/CHANGELOG.md'));
 }

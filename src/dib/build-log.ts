@@ -72,15 +72,31 @@ const CERTAIN =
 /** Every call of sudo says this on a host without a name of its own; it harms nothing. */
 const NOISE = /^sudo: unable to resolve host/;
 
+/** diskimage-builder runs what needs root so; the message of a command that fails is only here. */
+const AS_ROOT = /^DEBUG \S+ \[-\] exec_sudo: (.+) exec_sudo \S+$/;
+const AS_ROOT_FAILED = 'BlockDeviceSetupException: exec_sudo failed';
+
 /** What went wrong, in one line of the log: the first that says so plainly, else the last that speaks of trouble. */
 export async function findReason(file: string): Promise<string | undefined> {
   let certain: string | undefined;
   let trouble: string | undefined;
   let last: string | undefined;
+  let asRoot: string | undefined;
+  let inTraceback = false;
   for await (const line of linesOf(file)) {
     if (TRACE.test(line)) continue;
-    const text = line.replace(STAMP, '').trim();
+    const printed = line.replace(STAMP, '');
+    const text = printed.trim();
     if (text === '' || NOISE.test(text) || OWN.test(text)) continue;
+    // Python shows lines of its own source, which only look like messages; the message is not indented.
+    inTraceback =
+      text.startsWith('Traceback (most recent call last)') || (inTraceback && /^\s/.test(printed));
+    if (inTraceback) continue;
+    asRoot = AS_ROOT.exec(text)?.[1] ?? asRoot;
+    if (text.endsWith(AS_ROOT_FAILED)) {
+      certain ??= asRoot;
+      continue;
+    }
     last = text;
     if (CERTAIN.test(text)) certain ??= text;
     if (TROUBLE.test(text)) trouble = text;

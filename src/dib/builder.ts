@@ -91,7 +91,7 @@ export async function startBuilder(options: BuilderOptions): Promise<Builder> {
           version: options.version,
         }),
         {
-          prefix: `builder-${options.hostname}-`,
+          prefix: `builder/${options.hostname}`,
           ephemeral: true,
         },
       )

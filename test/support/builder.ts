@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { createDrivers } from '../../src/bin/drivers.ts';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock, type Clock } from '../../src/clock.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { startBuilder, type Builder, type BuilderOptions } from '../../src/dib/builder.ts';
 import type { Driver } from '../../src/driver/driver.ts';
@@ -49,11 +49,14 @@ export interface BuilderSetup {
   workers?: Partial<Pick<BuilderOptions, 'buildWorkers' | 'uploadWorkers'>>;
   dir?: string;
   name?: string;
+  /** How long something may be waited for; 60 s. */
+  waitMs?: number;
+  clock?: Clock;
 }
 
 /** Started, and stopped at the end of the test. */
 export async function openBuilder(t: Test, setup: BuilderSetup): Promise<TestBuilder> {
-  const { yaml, secure, workers = {}, dir = tempDir(t), name = 'one' } = setup;
+  const { yaml, secure, workers = {}, dir = tempDir(t), name = 'one', waitMs = LONG_MS } = setup;
   const imagesDir = join(dir, `images-${name}`);
   const logDir = join(dir, `logs-${name}`);
   mkdirSync(imagesDir, { recursive: true });
@@ -78,7 +81,7 @@ export async function openBuilder(t: Test, setup: BuilderSetup): Promise<TestBui
     drivers,
     config: await load(yaml, secure),
     log,
-    clock: systemClock,
+    clock: setup.clock ?? systemClock,
     version: '1.2.3',
     hostname: `${name}.example.net`,
     env: { PATH: process.env['PATH'], HOME: dir, TMPDIR: dir },
@@ -108,8 +111,8 @@ export async function openBuilder(t: Test, setup: BuilderSetup): Promise<TestBui
         const lines = logged.map(
           ({ level, message, fields }) => `${level} ${message} ${JSON.stringify(fields)}`,
         );
-        reject(new Error(`waited ${LONG_MS / 1000} s in vain for: ${what}\n${lines.join('\n')}`));
-      }, LONG_MS);
+        reject(new Error(`waited ${waitMs / 1000} s in vain for: ${what}\n${lines.join('\n')}`));
+      }, waitMs);
       const end = () => {
         clearInterval(timer);
         clearTimeout(deadline);

@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -12,7 +12,11 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /** The newest release of each; kazoo in the version that Nodepool asks for, and cachetools, which it forgets to ask for. */
-const packages = { kazoo: ['kazoo==2.9.0'], nodepool: ['nodepool==11.0.0', 'cachetools==8.0.2'] } as const;
+const packages = {
+  kazoo: ['kazoo==2.9.0'],
+  nodepool: ['nodepool==11.0.0', 'cachetools==8.0.2'],
+  zuul: ['zuul==14.3.0'],
+} as const;
 
 const cache = fileURLToPath(new URL('../../node_modules/.cache/python-peers/', import.meta.url));
 
@@ -43,6 +47,31 @@ export async function installPeers(peer: keyof typeof packages): Promise<Peers |
   } catch (error) {
     await rm(place, { recursive: true, force: true });
     return `${peer} cannot be installed from PyPI: ${String(error).split('\n')[0]}`;
+  }
+}
+
+/**
+ * An older release of a peer on top of the dependencies of the newest, as most of its own cannot be installed any more.
+ * Returns the environment variables with which Python takes it, or the reason why it cannot be had here.
+ */
+export async function installRelease(
+  { python }: Peers,
+  release: `${keyof typeof packages}==${string}`,
+): Promise<Record<string, string> | string> {
+  const place = join(cache, release);
+  if (existsSync(place)) return { PYTHONPATH: place };
+  const unfinished = `${place}.part`;
+  try {
+    await rm(unfinished, { recursive: true, force: true });
+    const options = ['--quiet', '--disable-pip-version-check', '--no-input', '--no-deps'];
+    await run(python, ['-m', 'pip', 'install', ...options, '--target', unfinished, release], {
+      timeout: INSTALL_MS,
+    });
+    await rename(unfinished, place);
+    return { PYTHONPATH: place };
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true });
+    return `${release} cannot be installed from PyPI: ${String(error).split('\n')[0]}`;
   }
 }
 

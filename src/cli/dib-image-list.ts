@@ -1,5 +1,5 @@
 import { nowS } from '../clock.ts';
-import { buildColumns, jsonBuildColumns } from '../operator/image-columns.ts';
+import { buildJsonColumns, buildTableColumns } from '../operator/image-columns.ts';
 import { printRows } from './print.ts';
 import type { Run } from './verb.ts';
 
@@ -13,6 +13,7 @@ export const run: Run = async (tools) => {
   builds.sort(
     (a, b) => imageOf(a.id).localeCompare(imageOf(b.id)) || a.value.stateTimeS - b.value.stateTimeS,
   );
-  printRows(tools, builds, buildColumns(nowS(tools.clock), isPaused), jsonBuildColumns(isPaused));
+  const now = nowS(tools.clock);
+  printRows(tools, builds, buildTableColumns(now, isPaused), buildJsonColumns(now, isPaused));
   return 0;
 };

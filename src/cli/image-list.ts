@@ -1,6 +1,6 @@
 import { nowS } from '../clock.ts';
 import { parseUploadId } from '../model/image.ts';
-import { jsonUploadColumns, uploadColumns } from '../operator/image-columns.ts';
+import { uploadJsonColumns, uploadTableColumns } from '../operator/image-columns.ts';
 import { warnOfTrouble } from './health.ts';
 import { printRows } from './print.ts';
 import type { Run } from './verb.ts';
@@ -14,7 +14,8 @@ export const run: Run = async (tools) => {
     return `${image}\0${provider}\0${upload}`;
   };
   uploads.sort((a, b) => (keyOf(a.id) < keyOf(b.id) ? -1 : 1));
-  printRows(tools, uploads, uploadColumns(nowS(tools.clock)), jsonUploadColumns());
+  const now = nowS(tools.clock);
+  printRows(tools, uploads, uploadTableColumns(now), uploadJsonColumns(now));
   await warnOfTrouble(tools, store);
   return 0;
 };

@@ -12,7 +12,7 @@ import type { Entry } from '../store/store.ts';
 import { formatAge } from './cell.ts';
 import type { Colour, Column } from './table.ts';
 
-/** `image-list`: eight columns, then how far an upload is or why it failed. */
+/** `image-list`: the eight documented columns. */
 export function uploadColumns(nowS: number): Column<Entry<ImageUpload>>[] {
   return [
     { header: 'Build ID', key: 'id', value: ({ id }) => parseUploadId(id).build },
@@ -37,21 +37,46 @@ export function uploadColumns(nowS: number): Column<Entry<ImageUpload>>[] {
       value: ({ value }) => value.state,
       colour: ({ value }) => COLOURS[value.state],
     },
-    { header: 'Age', key: 'age', value: ({ value }) => formatAge(value.stateTimeS, nowS) },
-    { header: 'Remark', key: 'remark', value: ({ value }) => uploadRemark(value), flexible: 'first' },
+    ageColumn('Age', 'age', nowS, ({ value }) => value.stateTimeS),
   ];
 }
 
-/** JSON: the age is the time of the last change in whole Unix seconds, as on the web interface of others. */
-export function jsonUploadColumns(): Column<Entry<ImageUpload>>[] {
+/** For a terminal: with how far an upload is, or why it failed. */
+export function uploadTableColumns(nowS: number): Column<Entry<ImageUpload>>[] {
+  const remark = ({ value }: Entry<ImageUpload>) => uploadRemark(value);
+  return [...uploadColumns(nowS), { header: 'Remark', key: 'remark', value: remark, flexible: 'first' }];
+}
+
+/** For scripts. */
+export function uploadJsonColumns(nowS: number): Column<Entry<ImageUpload>>[] {
   return [
-    ...uploadColumns(0).filter(({ key }) => key !== 'age' && key !== 'remark'),
-    { header: '', key: 'age', value: ({ value }) => Math.trunc(value.stateTimeS) },
+    ...uploadColumns(nowS),
     { header: '', key: 'format', value: ({ value }) => value.format },
     { header: '', key: 'error', value: ({ value }) => value.error },
     { header: '', key: 'sent_bytes', value: ({ value }) => value.sentBytes },
     { header: '', key: 'total_bytes', value: ({ value }) => value.totalBytes },
   ];
+}
+
+/** In JSON an age is the time of the last change in whole Unix seconds, in a table a duration. */
+function ageColumn<T>(
+  header: string,
+  key: string,
+  nowS: number,
+  timeOf: (row: T) => number | null,
+): Column<T> {
+  return {
+    header,
+    key,
+    value(row) {
+      const timeS = timeOf(row);
+      return timeS === null ? null : Math.trunc(timeS);
+    },
+    text(row) {
+      const timeS = timeOf(row);
+      return timeS === null ? '' : formatAge(timeS, nowS);
+    },
+  };
 }
 
 function uploadRemark({ state, error, sentBytes, totalBytes }: ImageUpload): string | null {
@@ -62,7 +87,7 @@ function uploadRemark({ state, error, sentBytes, totalBytes }: ImageUpload): str
 
 const formatMib = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
 
-/** `dib-image-list`: six columns, then why a build failed. Builds of a paused image are shown as paused. */
+/** `dib-image-list`: the six documented columns. Builds of a paused image are shown as paused. */
 export function buildColumns(
   nowS: number,
   isPaused: (image: string) => boolean,
@@ -75,15 +100,20 @@ export function buildColumns(
     { header: 'Builder', key: 'builder', value: ({ value }) => value.builder, flexible: true },
     { header: 'Formats', key: 'formats', value: ({ value }) => value.formats },
     { header: 'State', key: 'state', value: state, colour: ({ value }) => COLOURS[value.state] },
-    { header: 'Age', key: 'age', value: ({ value }) => formatAge(value.stateTimeS, nowS) },
-    { header: 'Remark', key: 'remark', value: ({ value }) => value.error, flexible: 'first' },
+    ageColumn('Age', 'age', nowS, ({ value }) => value.stateTimeS),
   ];
 }
 
-export function jsonBuildColumns(isPaused: (image: string) => boolean): Column<Entry<ImageBuild>>[] {
+/** For a terminal: with the reason why a build failed. */
+export function buildTableColumns(...given: Parameters<typeof buildColumns>): Column<Entry<ImageBuild>>[] {
+  const remark = ({ value }: Entry<ImageBuild>) => value.error;
+  return [...buildColumns(...given), { header: 'Remark', key: 'remark', value: remark, flexible: 'first' }];
+}
+
+/** For scripts. */
+export function buildJsonColumns(...given: Parameters<typeof buildColumns>): Column<Entry<ImageBuild>>[] {
   return [
-    ...buildColumns(0, isPaused).filter(({ key }) => key !== 'age' && key !== 'remark'),
-    { header: '', key: 'age', value: ({ value }) => Math.trunc(value.stateTimeS) },
+    ...buildColumns(...given),
     { header: '', key: 'error', value: ({ value }) => value.error },
     { header: '', key: 'duration', value: ({ value }) => value.durationS },
     { header: '', key: 'exit_code', value: ({ value }) => value.exitCode },
@@ -107,14 +137,11 @@ export function statusColumns(nowS: number): Column<ImageStatus>[] {
     {
       header: 'Build Request',
       key: 'build_request',
-      value: ({ request, building }) => request && (building ? 'building' : 'pending'),
+      value: ({ request, building }) => (request ? (building ? 'building' : 'pending') : null),
     },
-    {
-      header: 'Build Request Age',
-      key: 'build_request_age',
-      value: ({ request }) => request && Math.trunc(request.createdMs / 1000),
-      text: ({ request }) => (request ? formatAge(request.createdMs / 1000, nowS) : ''),
-    },
+    ageColumn('Build Request Age', 'build_request_age', nowS, ({ request }) =>
+      request ? request.createdMs / 1000 : null,
+    ),
   ];
 }
 

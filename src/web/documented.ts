@@ -4,6 +4,7 @@
  */
 import { nowS, type Clock } from '../clock.ts';
 import type { Node } from '../model/node.ts';
+import { buildColumns, statusColumns, uploadColumns } from '../operator/image-columns.ts';
 import { allNodeColumns } from '../operator/node-columns.ts';
 import { requestColumns } from '../operator/request-columns.ts';
 import { renderTable, toObjects, type Column } from '../operator/table.ts';
@@ -11,7 +12,7 @@ import { registeredPools } from '../operator/why.ts';
 import type { Entry } from '../store/store.ts';
 import { JSON_TYPE, TEXT, type Answer, type Call } from './answer.ts';
 import { matchesNode } from './filters.ts';
-import { buildColumns, imageNames, statusColumns, uploadColumns } from './images.ts';
+import { imageNames, imageStatus } from './images.ts';
 import { prefersJson } from './negotiate.ts';
 import { documentedNodeJson } from './node-json.ts';
 import type { Router } from './router.ts';
@@ -29,6 +30,7 @@ const MOST_KEPT = 100;
 
 export function addDocumentedRoutes(router: Router, views: Views, clock: Clock): void {
   const kept = new Map<string, { renderedMs: number; answer: Answer }>();
+  const isPaused = (image: string) => views.imagePauses.has(image);
 
   const serve = (path: string, list: (query: URLSearchParams) => Listing) => {
     router.on('GET', path, ({ request, query }: Call) => {
@@ -50,8 +52,11 @@ export function addDocumentedRoutes(router: Router, views: Views, clock: Clock):
   serve('/node-list', (query) => listNodes(views, query, nowS(clock)));
   serve('/request-list', () => tableOf(requestColumns, sortedById(views.requests)));
   serve('/image-list', () => tableOf(uploadColumns(nowS(clock)), sortedById(views.uploads)));
-  serve('/dib-image-list', () => tableOf(buildColumns(views, nowS(clock)), sortedById(views.builds)));
-  serve('/image-status', () => tableOf(statusColumns(views, nowS(clock)), imageNames(views)));
+  serve('/dib-image-list', () => tableOf(buildColumns(nowS(clock), isPaused), sortedById(views.builds)));
+  serve('/image-status', () => {
+    const statuses = imageNames(views).map((image) => imageStatus(image, views));
+    return tableOf(statusColumns(nowS(clock)), statuses);
+  });
   serve('/label-list', () => tableOf(labelColumns, labelsOf(views)));
 }
 

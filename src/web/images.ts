@@ -1,76 +1,17 @@
-/** Images, their builds and uploads: as the older web application listed them, and as version 1 of the API does. */
-import {
-  parseBuildId,
-  parseUploadId,
-  type ImageBuild,
-  type ImageMark,
-  type ImageUpload,
-} from '../model/image.ts';
-import { formatAge } from '../operator/cell.ts';
-import type { Column } from '../operator/table.ts';
+/** Images with their builds and uploads, as the web application shows them. */
+import { parseBuildId, parseUploadId, type ImageBuild, type ImageMark } from '../model/image.ts';
+import type { ImageStatus } from '../operator/image-columns.ts';
 import type { Views } from '../operator/views.ts';
 import type { Entry } from '../store/store.ts';
 
-/** In the documented lists an age is a time in whole Unix seconds in JSON, and a duration in text. */
-function ageColumn<T>(nowS: number, timeOf: (row: T) => number | null): Column<T> {
+/** A row of `/image-status`. */
+export function imageStatus(image: string, views: Views): ImageStatus {
   return {
-    header: 'Age',
-    key: 'age',
-    value: (row) => wholeOrNull(timeOf(row)),
-    text: (row) => ageText(timeOf(row), nowS),
+    image,
+    paused: views.imagePauses.has(image),
+    request: views.buildRequests.get(image),
+    building: buildsOf(image, views).some(({ value }) => value.state === 'building'),
   };
-}
-
-const wholeOrNull = (timeS: number | null) => (timeS === null ? null : Math.trunc(timeS));
-const ageText = (timeS: number | null, nowS: number) => (timeS === null ? '' : formatAge(timeS, nowS));
-
-/** `/image-list` */
-export function uploadColumns(nowS: number): readonly Column<Entry<ImageUpload>>[] {
-  return [
-    { header: 'Build ID', key: 'id', value: ({ id }) => parseUploadId(id).build },
-    { header: 'Upload ID', key: 'upload_id', value: ({ id }) => parseUploadId(id).upload },
-    { header: 'Provider', key: 'provider', value: ({ id }) => parseUploadId(id).provider },
-    { header: 'Image', key: 'image', value: ({ id }) => parseUploadId(id).image },
-    { header: 'Provider Image Name', key: 'external_name', value: ({ value }) => value.externalName },
-    { header: 'Provider Image ID', key: 'external_id', value: ({ value }) => value.externalId },
-    { header: 'State', key: 'state', value: ({ value }) => value.state },
-    ageColumn(nowS, ({ value }) => value.stateTimeS),
-  ];
-}
-
-/** `/dib-image-list`: builds of a paused image are shown as paused. */
-export function buildColumns(views: Views, nowS: number): readonly Column<Entry<ImageBuild>>[] {
-  const isPaused = (id: string) => views.imagePauses.has(parseBuildId(id).image);
-  return [
-    { header: 'ID', key: 'id', value: ({ id }) => id.replace('/', '-') },
-    { header: 'Image', key: 'image', value: ({ id }) => parseBuildId(id).image },
-    { header: 'Builder', key: 'builder', value: ({ value }) => value.builder },
-    { header: 'Formats', key: 'formats', value: ({ value }) => value.formats },
-    { header: 'State', key: 'state', value: ({ id, value }) => (isPaused(id) ? 'paused' : value.state) },
-    ageColumn(nowS, ({ value }) => value.stateTimeS),
-  ];
-}
-
-/** `/image-status` */
-export function statusColumns(views: Views, nowS: number): readonly Column<string>[] {
-  const requestedS = (image: string) => requestTime(views.buildRequests.get(image));
-  const isBuilding = (image: string) =>
-    buildsOf(image, views).some(({ value }) => value.state === 'building');
-  return [
-    { header: 'Image', key: 'image', value: (image) => image },
-    { header: 'Paused', key: 'paused', value: (image) => views.imagePauses.has(image) },
-    {
-      header: 'Build Request',
-      key: 'build_request',
-      value: (image) => (requestedS(image) === null ? null : isBuilding(image) ? 'building' : 'pending'),
-    },
-    {
-      header: 'Build Request Age',
-      key: 'build_request_age',
-      value: (image) => wholeOrNull(requestedS(image)),
-      text: (image) => ageText(requestedS(image), nowS),
-    },
-  ];
 }
 
 /** Every image that the state knows of, by name. */

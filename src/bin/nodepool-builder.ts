@@ -4,10 +4,15 @@ import { systemClock } from '../clock.ts';
 import { loadConfig, type LoadedConfig } from '../config/load.ts';
 import { contentOf, watchConfig } from '../config/watch.ts';
 import { StoreError } from '../errors.ts';
-import { startBuilder } from '../dib/builder.ts';
+import type { Config } from '../config/config.ts';
+import { startBuilder, type Builder } from '../dib/builder.ts';
 import type { Logger } from '../log.ts';
+import { openBuilderMetrics } from '../metrics/builder-metrics.ts';
+import type { Exposition } from '../metrics/registry.ts';
 import { openStore } from '../store/open.ts';
+import type { Store } from '../store/store.ts';
 import { readVersion } from '../version.ts';
+import { startWeb, type Web } from '../web/web.ts';
 import { claimDirectory } from './claim-directory.ts';
 import {
   announceStart,
@@ -20,6 +25,7 @@ import {
   withAbsolutePaths,
   type DaemonOptions,
 } from './daemon.ts';
+import { readStatsd, reasonsNotReady, warnOfWebapp } from './daemon-web.ts';
 import { createDrivers } from './drivers.ts';
 
 const DEFAULT_LOG = '/var/log/nodepool/builder.log';
@@ -27,6 +33,7 @@ const DEFAULT_LOG = '/var/log/nodepool/builder.log';
 interface Options extends DaemonOptions {
   buildWorkers: number;
   uploadWorkers: number;
+  webapp: boolean;
 }
 
 const program = new Command('nodepool-builder')
@@ -45,6 +52,7 @@ const program = new Command('nodepool-builder')
   .option('-d, --debug', 'like -f, and log everything')
   .option('--build-workers <n>', 'how many images are built at once', readCount, 1)
   .option('--upload-workers <n>', 'how many uploads run at once', readCount, 4)
+  .option('--no-webapp', 'serve no web application')
   .addHelpText(
     'after',
     `
@@ -84,8 +92,20 @@ async function serve(log: Logger): Promise<void> {
   // SIGTERM ends what runs, as the command's help says.
   const stopping = stopSignals(log, ['SIGTERM']);
   const store = await openStore(config, { log, signal: stopping.requested });
-  const builder = await startBuilder({
+  const running: { builder?: Builder } = {}; // the web application is there first, and says that it is not ready
+  let inForce: Config = config;
+  const metrics = await openBuilderMetrics({
     store,
+    config: () => inForce,
+    statsd: readStatsd(log),
+    isOwn: (builderId) => running.builder?.id === builderId,
+    hostname: hostname(),
+    log,
+    clock: systemClock,
+  });
+  const web = options.webapp ? await openWeb({ store, config, log, running, metrics }) : undefined;
+  const builder = await startBuilder({
+    store: metrics.store,
     drivers,
     config,
     log,
@@ -96,6 +116,7 @@ async function serve(log: Logger): Promise<void> {
     buildWorkers: options.buildWorkers,
     uploadWorkers: options.uploadWorkers,
   });
+  running.builder = builder;
   announceStart();
   await watchConfig<LoadedConfig>({
     load,
@@ -103,15 +124,45 @@ async function serve(log: Logger): Promise<void> {
     seen,
     signal: stopping.requested,
     onConfig(next) {
+      inForce = { ...next, imagesDir: config.imagesDir };
       logReload(config, next, log);
+      warnOfWebapp(config, next, log);
       builder.reload(next);
     },
     onError: (error) => logBadReload(error, log),
   });
   await whenStopped(stopping.requested);
   await builder.stop(stopping.hurried);
+  await web?.close();
+  await metrics.close();
   await store.close();
   await claim.release();
+}
+
+async function openWeb({
+  store,
+  config,
+  log,
+  running,
+  metrics,
+}: {
+  store: Store;
+  config: Config;
+  log: Logger;
+  running: { builder?: Builder };
+  metrics: Exposition;
+}): Promise<Web> {
+  return await startWeb({
+    store,
+    webapp: { ...config.webapp, port: config.webapp.builderPort },
+    portKey: 'webapp.builder_port',
+    log,
+    clock: systemClock,
+    version: readVersion(),
+    whyNotReady: () => reasonsNotReady('builder', running.builder?.unreached(), store),
+    metrics,
+    buildLogDir: config.buildLogDir,
+  });
 }
 
 /** What builds inherit: all but the builder's own mark. */

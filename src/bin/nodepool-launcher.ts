@@ -5,10 +5,9 @@ import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig, type LoadedConfig } from '../config/load.ts';
 import { contentOf, watchConfig } from '../config/watch.ts';
-import { reasonOf } from '../errors.ts';
 import { startLauncher, type Launcher } from '../launcher/launcher.ts';
 import type { Logger } from '../log.ts';
-import { openMetrics, statsdFrom, type Metrics } from '../metrics/metrics.ts';
+import { openMetrics, type Metrics } from '../metrics/metrics.ts';
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { readVersion } from '../version.ts';
@@ -24,6 +23,7 @@ import {
   withAbsolutePaths,
   type DaemonOptions,
 } from './daemon.ts';
+import { readStatsd, reasonsNotReady, warnOfWebapp } from './daemon-web.ts';
 import { createDrivers } from './drivers.ts';
 
 // Collect garbage when the heap is half as large again as what lives, not several times: under load a quarter less
@@ -143,40 +143,21 @@ async function openWeb({
   running: { launcher?: Launcher };
   metrics: Metrics;
 }): Promise<Web> {
-  const whyNotReady = () => {
-    const unreached = running.launcher?.unreached();
-    if (!unreached) return ['the launcher is starting'];
-    const reasons = unreached.map((name) => `provider ${name} has not answered yet`);
-    const { state } = store.session;
-    return state === 'connected' ? reasons : [...reasons, `the connection to the state store is ${state}`];
-  };
-  const version = readVersion();
   return await startWeb({
     store,
     webapp: config.webapp,
     log,
     clock: systemClock,
-    version,
-    whyNotReady,
+    version: readVersion(),
+    whyNotReady: () => reasonsNotReady('launcher', running.launcher?.unreached(), store),
     metrics,
     plotsFile: join(config.stateDir, 'plots.json'),
     buildLogDir: config.buildLogDir,
   });
 }
 
-/** A mistake there costs the metrics only. */
-function readStatsd(log: Logger): ReturnType<typeof statsdFrom> {
-  try {
-    return statsdFrom(process.env);
-  } catch (error) {
-    log.error('no metrics are sent to statsd', { error: reasonOf(error) });
-    return undefined;
-  }
-}
-
 function reload(launcher: Launcher, first: Config, next: LoadedConfig, log: Logger): void {
   logReload(first, next, log);
-  if (JSON.stringify(next.webapp) !== JSON.stringify(first.webapp))
-    log.warning('a change of webapp takes effect at the next start');
+  warnOfWebapp(first, next, log);
   launcher.reload(next);
 }

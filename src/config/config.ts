@@ -17,6 +17,8 @@ export interface Config {
   readonly maxHoldAgeS: number | undefined;
   readonly webapp: {
     readonly port: number;
+    /** Of the builder, which may be on the launcher's machine. */
+    readonly builderPort: number;
     readonly listenAddress: string;
     /** Undefined: nothing can be done from the web. */
     readonly tokenFile: string | undefined;

@@ -105,7 +105,6 @@ export async function checkDocuments(
   const secretEnvVars = secure ? await readSecure(secure, value.diskimages, problems) : new Map();
   if (problems.length > 0) return undefined;
 
-  const webapp = asMapping(value.webapp) ?? {};
   return {
     ...location,
     labels: buildLabels(value.labels),
@@ -113,15 +112,22 @@ export async function checkDocuments(
     diskimages: buildDiskimages(value.diskimages, secretEnvVars),
     tenantLimits: buildTenantLimits(value['tenant-resource-limits']),
     maxHoldAgeS: positive(value['max-hold-age']),
-    webapp: {
-      port: (webapp.port as number | undefined) ?? 8005,
-      listenAddress: (webapp.listen_address as string | undefined) ?? '0.0.0.0',
-      tokenFile: webapp.token_file as string | undefined,
-    },
+    webapp: buildWebapp(asMapping(value.webapp) ?? {}),
     elementsDir: value['elements-dir'] as string | undefined,
     imagesDir: value['images-dir'] as string | undefined,
     buildLogDir: value['build-log-dir'] as string | undefined,
     buildLogRetention: (value['build-log-retention'] as number | undefined) ?? 7,
+  };
+}
+
+/** The builder's port is the one after the launcher's, so that one file serves both on one machine. */
+function buildWebapp(section: Readonly<Record<string, unknown>>): Config['webapp'] {
+  const port = (section['port'] as number | undefined) ?? 8005;
+  return {
+    port,
+    builderPort: (section['builder_port'] as number | undefined) ?? (port < 65_535 ? port + 1 : port - 1),
+    listenAddress: (section['listen_address'] as string | undefined) ?? '0.0.0.0',
+    tokenFile: section['token_file'] as string | undefined,
   };
 }
 

@@ -75,7 +75,7 @@ export const mainSchema: Schema = section({
   'zookeeper-servers': {},
   'zookeeper-tls': {},
   'zookeeper-timeout': {},
-  webapp: section({ port, listen_address: text, token_file: text }),
+  webapp: section({ port, builder_port: port, listen_address: text, token_file: text }),
   'elements-dir': text,
   'images-dir': text,
   'build-log-dir': text,

@@ -32,6 +32,10 @@ export interface BuilderOptions {
 }
 
 export interface Builder {
+  /** UUID, stored with what it builds. */
+  readonly id: string;
+  /** Names of providers that have not answered yet. */
+  unreached(): string[];
   reload(config: Config): void;
   /** Starts nothing more and waits for what runs; `signal` ends running builds and uploads. */
   stop(signal: AbortSignal): Promise<void>;
@@ -109,6 +113,8 @@ export async function startBuilder(options: BuilderOptions): Promise<Builder> {
   wake();
 
   return {
+    id: builderId,
+    unreached: () => providers.unreached(),
     reload(next) {
       if (next.imagesDir !== config.imagesDir) {
         log.warning('a change of images-dir takes effect at the next start');

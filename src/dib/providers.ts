@@ -20,6 +20,8 @@ export interface ImageProviders {
   apply(config: Config): void;
   /** What each provider wants; those that cannot tell are left out, and said why in the log. */
   wanted(): Promise<Map<string, readonly WantedImage[]>>;
+  /** Names of those that have not told yet what they want. */
+  unreached(): string[];
   /** `signal` ends the waiting for work in flight. */
   close(signal: AbortSignal): Promise<void>;
 }
@@ -32,6 +34,7 @@ export function createImageProviders(
   const closing = new Set<Promise<void>>();
   const stop = new AbortController();
   const complaints = new Map<string, string>();
+  const reached = new Set<string>();
 
   const open = (config: ProviderConfig) => {
     const driver = drivers.find(({ name }) => name === config.driver);
@@ -43,6 +46,7 @@ export function createImageProviders(
   const retire = (name: string) => {
     const retired = current.get(name);
     current.delete(name);
+    reached.delete(name);
     const closed = retired?.provider
       .close(stop.signal)
       .catch((error: unknown) =>
@@ -68,6 +72,7 @@ export function createImageProviders(
         try {
           found.set(config.name, await images.wanted());
           complaints.delete(config.name);
+          reached.add(config.name);
         } catch (error) {
           const reason = reasonOf(error);
           if (complaints.get(config.name) !== reason)
@@ -77,6 +82,7 @@ export function createImageProviders(
       }
       return found;
     },
+    unreached: () => [...current.keys()].filter((name) => !reached.has(name)),
     async close(signal) {
       for (const name of [...current.keys()]) retire(name);
       if (signal.aborted) stop.abort(signal.reason);

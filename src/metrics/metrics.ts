@@ -9,7 +9,8 @@ import { watchLifecycle } from './lifecycle.ts';
 import { measuredDriver, type DriverObserver } from './measured-driver.ts';
 import { measuredStore } from './measured-store.ts';
 import { createInstruments } from './prometheus.ts';
-import { openStatsd, type Statsd } from './statsd.ts';
+import type { Exposition } from './registry.ts';
+import { openStatsd } from './statsd.ts';
 import { sendGauges, sendLaunch } from './statsd-keys.ts';
 
 export interface MetricsOptions {
@@ -25,13 +26,10 @@ export interface MetricsOptions {
   clock: Clock;
 }
 
-export interface Metrics {
+export interface Metrics extends Exposition {
   /** To be used in place of those that were given: the same, measured. */
   store: Store;
   drivers: Driver[];
-  /** What Prometheus reads. */
-  contentType: string;
-  exposition(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -60,16 +58,14 @@ export async function openMetrics(options: MetricsOptions): Promise<Metrics> {
     isKnown: (nodeId, externalId) => views.nodes.get(nodeId)?.value.externalId === externalId,
   };
   return {
-    store: measuredStore(store, (operation, seconds) =>
-      instruments.storeSeconds.observe({ operation }, seconds),
-    ),
+    store: measuredStore(store, instruments.observeOperation),
     drivers: options.drivers.map((driver) => measuredDriver(driver, observer)),
     contentType: instruments.registry.contentType,
     exposition: () => instruments.registry.metrics(),
     async close() {
       endLifecycle();
       endGauges?.();
-      await closeStatsd(statsd);
+      await statsd?.close();
       instruments.registry.clear();
       views.close();
     },
@@ -84,10 +80,6 @@ function firstLauncherHost(
   for (const entry of components)
     if (entry.value.kind === 'launcher' && (!first || entry.id < first.id)) first = entry;
   return first?.value.hostname;
-}
-
-async function closeStatsd(statsd: Statsd | undefined): Promise<void> {
-  await statsd?.close();
 }
 
 /** From `STATSD_HOST` and `STATSD_PORT`; undefined when neither is set. Throws TypeError for a port that is none. */

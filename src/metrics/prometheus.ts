@@ -1,11 +1,12 @@
 /** What Prometheus reads at `/metrics`; docs/metrics.md lists every name. */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { nowS, type Clock } from '../clock.ts';
-import { parseBuildId, parseUploadId } from '../model/image.ts';
+import { Counter, Histogram, type Registry } from 'prom-client';
+import type { Clock } from '../clock.ts';
 import { REQUEST_STATES } from '../model/request.ts';
 import type { Resources } from '../model/resources.ts';
 import type { Views } from '../operator/views.ts';
 import { countNodes } from './counts.ts';
+import { addImages } from './image-gauges.ts';
+import { addGauge, createRegistry, type ObserveOperation } from './registry.ts';
 
 export interface Instruments {
   registry: Registry;
@@ -15,15 +16,13 @@ export interface Instruments {
   deleteSeconds: Histogram<'provider' | 'driver' | 'label'>;
   launchAttempts: Counter<'provider' | 'driver' | 'label' | 'result'>;
   leaks: Counter<'provider'>;
-  storeSeconds: Histogram<'operation'>;
+  observeOperation: ObserveOperation;
 }
 
 const WORK_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600];
-const STORE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
 
 export function createInstruments(views: Views, clock: Clock): Instruments {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const { registry, observeOperation } = createRegistry();
   const registers = [registry];
   const nodeLabels = ['provider', 'driver', 'label'] as const;
   addNodes(registry, views);
@@ -72,34 +71,8 @@ export function createInstruments(views: Views, clock: Clock): Instruments {
       labelNames: ['provider'],
       registers,
     }),
-    storeSeconds: new Histogram({
-      name: 'nodepool_store_operation_seconds',
-      help: 'How long operations of the state store take',
-      labelNames: ['operation'],
-      buckets: STORE_BUCKETS,
-      registers,
-    }),
+    observeOperation,
   };
-}
-
-/** A gauge whose values are all made anew for each reading. */
-function addGauge<L extends string>(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: readonly L[],
-  read: (set: (labels: Record<L, string>, value: number) => void) => void,
-): void {
-  new Gauge({
-    name,
-    help,
-    labelNames,
-    registers: [registry],
-    collect() {
-      this.reset();
-      read((labels, value) => this.set(labels, value));
-    },
-  });
 }
 
 function addNodes(registry: Registry, views: Views): void {
@@ -153,35 +126,4 @@ function addPools(registry: Registry, views: Views): void {
     ...noUse(pool),
     ...pool.used,
   }));
-}
-
-function addImages(registry: Registry, views: Views, clock: Clock): void {
-  addGauge(registry, 'nodepool_image_builds', 'Builds of images', ['image', 'state'], (set) => {
-    const counts = new Map<string, [{ image: string; state: string }, number]>();
-    for (const { id, value } of views.builds.values()) {
-      const { image } = parseBuildId(id);
-      const key = `${image}\n${value.state}`;
-      counts.set(key, [{ image, state: value.state }, (counts.get(key)?.[1] ?? 0) + 1]);
-    }
-    for (const [labels, count] of counts.values()) set(labels, count);
-  });
-  addGauge(registry, 'nodepool_image_uploads', 'Uploads of images', ['image', 'provider', 'state'], (set) => {
-    const counts = new Map<string, [{ image: string; provider: string; state: string }, number]>();
-    for (const { id, value } of views.uploads.values()) {
-      const { image, provider } = parseUploadId(id);
-      const key = `${image}\n${provider}\n${value.state}`;
-      counts.set(key, [{ image, provider, state: value.state }, (counts.get(key)?.[1] ?? 0) + 1]);
-    }
-    for (const [labels, count] of counts.values()) set(labels, count);
-  });
-  const help = 'Age of the newest build that is ready';
-  addGauge(registry, 'nodepool_image_age_seconds', help, ['image'], (set) => {
-    const newest = new Map<string, number>();
-    for (const { id, value } of views.builds.values()) {
-      if (value.state !== 'ready') continue;
-      const { image } = parseBuildId(id);
-      newest.set(image, Math.max(newest.get(image) ?? 0, value.stateTimeS));
-    }
-    for (const [image, timeS] of newest) set({ image }, nowS(clock) - timeS);
-  });
 }

@@ -62,7 +62,7 @@ export function createRouter(log: Logger): Router {
 function errorAnswer(request: IncomingMessage, error: unknown): Answer {
   const known = error instanceof HttpError;
   const status = known ? error.status : 500;
-  const message = known ? reasonOf(error) : 'an error on our side; the log of the launcher has it';
+  const message = known ? reasonOf(error) : 'an error on our side; the log has it';
   return pathOf(request).startsWith('/api/')
     ? jsonAnswer(status, { error: message })
     : textAnswer(status, `${message}\n`);

@@ -7,6 +7,8 @@ import type { Router } from './router.ts';
 export interface ListenOptions {
   /** 0: any free port. */
   port: number;
+  /** Where the port is configured, for messages: `webapp.port`. */
+  portKey: string;
   listenAddress: string;
   log: Logger;
   clock: Clock;
@@ -72,9 +74,9 @@ export function serveWeb(router: Router, options: ListenOptions): WebServer {
   };
 }
 
-function explain(error: NodeJS.ErrnoException, { port, listenAddress }: ListenOptions): string {
+function explain(error: NodeJS.ErrnoException, { port, portKey, listenAddress }: ListenOptions): string {
   const place = `${listenAddress}, port ${port}`;
-  if (error.code === 'EADDRINUSE') return `${place} is taken by another program (webapp.port)`;
+  if (error.code === 'EADDRINUSE') return `${place} is taken by another program (${portKey})`;
   if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
     return `${listenAddress} is no address of this machine (webapp.listen_address)`;
   if (error.code === 'EACCES') return `no permission for ${place}`;

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { reasonOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { Metrics } from '../metrics/metrics.ts';
+import type { Exposition } from '../metrics/registry.ts';
 import type { Store } from '../store/store.ts';
 import { addActions } from './actions.ts';
 import { textAnswer } from './answer.ts';
@@ -20,14 +20,16 @@ import { openViews } from '../operator/views.ts';
 
 export interface WebOptions {
   store: Store;
-  webapp: Config['webapp'];
+  webapp: Pick<Config['webapp'], 'port' | 'listenAddress' | 'tokenFile'>;
+  /** Where the port is configured, for messages; default `webapp.port`. */
+  portKey?: string;
   log: Logger;
   clock: Clock;
   version: string;
   /** Why this process is not ready yet, one item for each reason. */
   whyNotReady: () => readonly string[];
   /** What `/metrics` answers; without it there is no such path. */
-  metrics?: Pick<Metrics, 'contentType' | 'exposition'>;
+  metrics?: Exposition;
   /** Where plots outlive the process; without it they do not. */
   plotsFile?: string;
   buildLogDir?: string | undefined;
@@ -45,7 +47,7 @@ export interface Web {
 
 /** Opens the web application; a port that is taken is tried again and again. The store stays the caller's. */
 export async function startWeb(options: WebOptions): Promise<Web> {
-  const { store, webapp, clock, version, whyNotReady } = options;
+  const { store, webapp, portKey = 'webapp.port', clock, version, whyNotReady } = options;
   const log = options.log.named('WebApp');
   const views = await openViews(store);
   const changes = createChangeLog(views, clock, options.changes);
@@ -68,7 +70,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   if (options.metrics) addMetricsRoute(router, options.metrics);
   await warnOfToken(webapp.tokenFile, log);
 
-  const server = serveWeb(router, { ...webapp, log, clock });
+  const server = serveWeb(router, { ...webapp, portKey, log, clock });
   return {
     listening: server.listening,
     get streams() {

@@ -56,7 +56,7 @@ export function makeBuilderPlace(t: Test): BuilderPlace {
 export function startBuilderProcess(t: Test, { config, dir }: BuilderPlace) {
   const child = spawn(
     process.execPath,
-    ['--import', TSX, PROGRAM, '-f', '-c', config, '--log-file', 'none'],
+    ['--import', TSX, PROGRAM, '--no-webapp', '-f', '-c', config, '--log-file', 'none'],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, HOME: dir, TMPDIR: dir } },
   );
   let output = '';

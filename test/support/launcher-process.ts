@@ -1,4 +1,4 @@
-/** `nodepool-launcher` as a process of its own. */
+/** A daemon as a process of its own. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -7,9 +7,9 @@ import type { Test } from 'tap';
 import { until } from './poll.ts';
 
 const TSX = import.meta.resolve('tsx');
-const PROGRAM = fileURLToPath(new URL('../../src/bin/nodepool-launcher.ts', import.meta.url));
+const programOf = (name: string) => fileURLToPath(new URL(`../../src/bin/${name}.ts`, import.meta.url));
 
-export interface LauncherProcess {
+export interface DaemonProcess {
   child: ChildProcess;
   /** Standard output and standard error so far. */
   output(): string;
@@ -25,9 +25,19 @@ export function startLauncherProcess(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
   { webapp = false } = {},
-): LauncherProcess {
+): DaemonProcess {
   const web = webapp ? [] : ['--no-webapp']; // its port may be in use on this machine
-  const child = spawn(process.execPath, ['--import', TSX, PROGRAM, ...web, ...args], {
+  return startDaemonProcess(t, 'nodepool-launcher', [...web, ...args], env);
+}
+
+/** Killed at the end of the test if it still runs. */
+export function startDaemonProcess(
+  t: Test,
+  program: 'nodepool-launcher' | 'nodepool-builder',
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): DaemonProcess {
+  const child = spawn(process.execPath, ['--import', TSX, programOf(program), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });
@@ -49,8 +59,8 @@ export function startLauncherProcess(
     ended,
     async wrote(part, times = 1) {
       const found = () => count(part) >= times || child.exitCode !== null;
-      await until(found, { timeoutMs: 60_000, what: `"${part}" in the launcher's output:\n${text}` });
-      if (count(part) < times) throw new Error(`the launcher ended without writing "${part}":\n${text}`);
+      await until(found, { timeoutMs: 60_000, what: `"${part}" in the output of ${program}:\n${text}` });
+      if (count(part) < times) throw new Error(`${program} ended without writing "${part}":\n${text}`);
     },
     kill: (signal) => void child.kill(signal),
   };

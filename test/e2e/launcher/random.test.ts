@@ -12,7 +12,7 @@ import { openEmbeddedStore } from '../../../src/store/embedded.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { openZooKeeperStore } from '../../../src/store/zookeeper.ts';
 import { fakeConfig } from '../../support/fake-config.ts';
-import { startLauncherProcess, type LauncherProcess } from '../../support/launcher-process.ts';
+import { startLauncherProcess, type DaemonProcess } from '../../support/launcher-process.ts';
 import { until } from '../../support/poll.ts';
 import { tempDir } from '../../support/temp.ts';
 import { startZooKeeper, zookeeperMissing } from '../../support/zookeeper.ts';
@@ -129,7 +129,7 @@ async function runSchedule(t: Test, { launchers, seed, state, mostFrozenMs }: Sc
       continue;
     }
     const place = Math.floor(random() * launchers);
-    const victim = running[place] as LauncherProcess;
+    const victim = running[place] as DaemonProcess;
     await disturb(victim, random(), mostFrozenMs, world);
     if (victim.child.exitCode === null && victim.child.signalCode === null) continue;
     killedMs = Date.now();
@@ -170,7 +170,7 @@ function configOf(persist: string, launchers: number, seed: number): string {
 }
 
 async function disturb(
-  launcher: LauncherProcess,
+  launcher: DaemonProcess,
   choice: number,
   mostFrozenMs: number,
   { random, counts }: World,
@@ -204,7 +204,7 @@ async function watchQuota(persist: string, world: World, ending: AbortSignal): P
 /** After everything has calmed down nothing is left: no request, node, instance, decision; and no component after the end. */
 async function checkEnd(
   t: Test,
-  running: readonly LauncherProcess[],
+  running: readonly DaemonProcess[],
   { persist, world }: { persist: string; world: World },
 ): Promise<void> {
   const store = await world.openStore();

@@ -1,9 +1,7 @@
 /** What a running launcher tells Prometheus and statsd, and whether dashboard and alerts ask for what is there. */
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { parse } from 'yaml';
 import { silentLogger } from '../../../src/log.ts';
 import { makeBuild, makeUpload, uploadPrefix } from '../../../src/model/image.ts';
@@ -14,21 +12,11 @@ import { freePort } from '../../support/free-port.ts';
 import { startLauncherProcess } from '../../support/launcher-process.ts';
 import { until } from '../../support/poll.ts';
 import { selectorsOf, seriesOf } from '../../support/promql.ts';
+import { startStatsdServer } from '../../support/statsd-server.ts';
 import { tempDir } from '../../support/temp.ts';
 import { fetchText } from '../../support/web.ts';
 
 const WAIT = { timeoutMs: 60_000, intervalMs: 100 };
-
-/** Hears what is sent to statsd. */
-async function startStatsdServer(t: Test) {
-  const server = createSocket('udp4');
-  const lines: string[] = [];
-  server.on('message', (packet) => lines.push(...packet.toString().split('\n')));
-  server.bind(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => server.close());
-  return { lines, port: server.address().port };
-}
 
 t.test('metrics of a launcher that has served, failed and deleted', async (t) => {
   const dir = tempDir(t);
@@ -134,7 +122,7 @@ t.test('metrics of a launcher that has served, failed and deleted', async (t) =>
       /^nodepool\.tenant_limits\.blue_team\.cores:40\|g$/,
     ];
     for (const pattern of expected) {
-      await until(() => statsd.lines.some((line) => pattern.test(line)), { ...WAIT, what: String(pattern) });
+      await statsd.heard(pattern);
       t.pass(String(pattern));
     }
     t.notOk(

@@ -24,7 +24,12 @@ t.test('loads what the merge of a Software Factory config repository writes', as
     },
     sessionTimeoutMs: 10_000,
   });
-  t.same(config.webapp, { port: 8006, listenAddress: '0.0.0.0', tokenFile: undefined });
+  t.same(config.webapp, {
+    port: 8006,
+    builderPort: 8007,
+    listenAddress: '0.0.0.0',
+    tokenFile: undefined,
+  });
   t.equal(config.elementsDir, '/etc/nodepool/elements:/usr/share/sf-elements');
   t.same(
     [...config.labels.values()],
@@ -66,7 +71,12 @@ t.test('gives a password of digits to its image unchanged, and to no other', asy
 
 t.test('understands anchors, merge keys, octal and hexadecimal numbers and the environment', async (t) => {
   const config = await load('anchors');
-  t.same(config.webapp, { port: 8007, listenAddress: '127.0.0.1', tokenFile: undefined });
+  t.same(config.webapp, {
+    port: 8007,
+    builderPort: 8008,
+    listenAddress: '127.0.0.1',
+    tokenFile: undefined,
+  });
   t.equal(config.maxHoldAgeS, 86_400);
   t.match(config.zookeeper, {
     servers: [

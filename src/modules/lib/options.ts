@@ -80,15 +80,20 @@ const CONVERSIONS: Record<
   Exclude<NonNullable<Option['type']>, 'list' | 'dict'>,
   (value: unknown) => unknown
 > = {
-  str: (value) => (typeof value === 'string' ? value : SCALARS.has(typeof value) ? String(value) : undefined),
+  str: (value) => textOf(value),
   path: (value) => (typeof value === 'string' && value.startsWith('/') ? value : undefined),
-  int: (value) => (/^-?\d+$/.test(String(value)) ? Number(value) : undefined),
-  float: (value) => (/^-?\d+(\.\d+)?$/.test(String(value)) ? Number(value) : undefined),
-  bool: (value) => BOOLEANS.get(JSON.stringify(value).replaceAll('"', '').toLowerCase()),
+  int: (value) => (/^-?\d+$/.test(textOf(value) ?? '') ? Number(value) : undefined),
+  float: (value) => (/^-?\d+(\.\d+)?$/.test(textOf(value) ?? '') ? Number(value) : undefined),
+  bool: (value) => BOOLEANS.get(textOf(value)?.toLowerCase() ?? ''),
   raw: (value) => value,
 };
 
-const SCALARS = new Set(['number', 'boolean']);
+const SCALARS = new Set(['string', 'number', 'boolean']);
+
+/** Only of what is one value: a list or a mapping may have any text, or none. */
+function textOf(value: unknown): string | undefined {
+  return SCALARS.has(typeof value) ? String(value) : undefined;
+}
 
 const NAMES: Record<keyof typeof CONVERSIONS, string> = {
   str: 'a text',

@@ -71,5 +71,6 @@ t.test('takes or refuses anything, without failing itself', async () => {
       const { mistakes } = checkValues(options, given);
       return mistakes.every((mistake) => typeof mistake === 'string');
     }),
+    { examples: [[{ count: { toString: false } }], [{ count: ['5'] }]] },
   );
 });

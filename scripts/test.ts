@@ -27,6 +27,7 @@ const suites: readonly Suite[] = [
   { folder: 'test/integration', jobs: 2, timeoutSeconds: 180 },
   { folder: 'test/ansible', jobs: 1, timeoutSeconds: 900 },
   { folder: 'test/e2e', jobs: 1, timeoutSeconds: 600 }, // real containers and ports: one file at a time
+  { folder: 'test/hosts/core', jobs: 1, timeoutSeconds: 900 }, // a whole installation
   { folder: 'test/interop', jobs: 1, timeoutSeconds: 900 }, // installs Python programs when run for the first time
 ];
 const dib: Suite = { folder: 'test/dib', jobs: 1, timeoutSeconds: 1800 }; // builds real images

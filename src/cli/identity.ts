@@ -15,6 +15,10 @@ export interface Identities {
   explicit: boolean;
 }
 
+const ZUUL_KEY = '/var/lib/zuul/.ssh/id_rsa';
+/** Zuul's key where sfconfig has made it: on the install-server, for root. */
+const KEY_OF_SFCONFIG = '/var/lib/software-factory/bootstrap-data/ssh_keys/zuul_rsa';
+
 /** Throws Failure when a key that was named cannot be read, or when there is none at all. */
 export async function findIdentities(tools: Tools, given: string | undefined): Promise<Identities> {
   const { env } = tools.io;
@@ -22,7 +26,7 @@ export async function findIdentities(tools: Tools, given: string | undefined): P
   const home = env['HOME'] ?? '/root';
   const paths = named
     ? [named]
-    : ['/var/lib/zuul/.ssh/id_rsa', join(home, '.ssh/id_ed25519'), join(home, '.ssh/id_rsa')];
+    : [ZUUL_KEY, KEY_OF_SFCONFIG, join(home, '.ssh/id_ed25519'), join(home, '.ssh/id_rsa')];
   const agent = named ? undefined : env['SSH_AUTH_SOCK'];
 
   const files: { path: string; key: Buffer }[] = [];

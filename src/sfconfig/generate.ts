@@ -6,18 +6,12 @@ import { groupVars, type GroupVarsInput } from './group-vars.ts';
 import { renderInventory } from './inventory.ts';
 import type { Options } from './options.ts';
 import type { Places } from './places.ts';
-import {
-  backupPlaybook,
-  disablePlaybook,
-  erasePlaybook,
-  logsPlaybook,
-  mainPlaybook,
-  playbookName,
-  renderPlaybook,
-  restartPlaybook,
-  updatePlaybook,
-  type PlaybookOptions,
-} from './playbook.ts';
+import { backupPlaybook, logsPlaybook } from './playbook/backup.ts';
+import { disablePlaybook, erasePlaybook } from './playbook/erase.ts';
+import { mainPlaybook, playbookName, type PlaybookOptions } from './playbook/main.ts';
+import { renderPlaybook } from './playbook/play.ts';
+import { restartPlaybook } from './playbook/restart.ts';
+import { updatePlaybook } from './playbook/update.ts';
 import type { OutputFile } from './write.ts';
 
 const PUBLIC = 0o644;

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { playbookName } from '../../../src/sfconfig/playbook.ts';
+import { playbookName } from '../../../src/sfconfig/playbook/main.ts';
 import { playbookOptions } from '../../../src/sfconfig/generate.ts';
 import { parseOptions } from '../../../src/sfconfig/options.ts';
 import { optionsOf } from '../../support/sfconfig.ts';

@@ -1,12 +1,10 @@
 import t from 'tap';
 import type { Arch, Host } from '../../../src/sfconfig/arch.ts';
 import { placesOf } from '../../../src/sfconfig/places.ts';
-import {
-  erasePlaybook,
-  mainPlaybook,
-  renderPlaybook,
-  restartPlaybook,
-} from '../../../src/sfconfig/playbook.ts';
+import { erasePlaybook } from '../../../src/sfconfig/playbook/erase.ts';
+import { mainPlaybook } from '../../../src/sfconfig/playbook/main.ts';
+import { renderPlaybook } from '../../../src/sfconfig/playbook/play.ts';
+import { restartPlaybook } from '../../../src/sfconfig/playbook/restart.ts';
 import { optionsOf } from '../../support/sfconfig.ts';
 
 const host = (name: string, ...roles: string[]): Host => ({

@@ -38,7 +38,8 @@ export interface TestHost {
  */
 export async function upHosts(count: number, { network = '10.77.0' } = {}): Promise<TestHosts> {
   const testhosts = onNetwork(network);
-  const down = async (): Promise<void> => void (await testhosts(['down'], minutes));
+  // Disks of many files, perhaps on a busy machine.
+  const down = async (): Promise<void> => void (await testhosts(['down'], 5 * minutes));
   await down(); // what an interrupted run left
   try {
     const inventoryPath = await testhosts(['up', String(count)], 5 * minutes);

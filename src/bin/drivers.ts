@@ -1,6 +1,7 @@
 /** Every driver that a configuration may name. */
 import { homedir } from 'node:os';
 import type { Driver } from '../driver/driver.ts';
+import { directoryDriver } from '../directory/driver.ts';
 import { createFakeDriver } from '../fake/driver.ts';
 import { createOpenstackDriver } from '../openstack/driver.ts';
 import { runcDriver } from '../runc/driver.ts';
@@ -11,5 +12,5 @@ import { readVersion } from '../version.ts';
 export function createDrivers(): Driver[] {
   const surroundings = { env: process.env, cwd: process.cwd(), home: homedir() };
   const openstack = createOpenstackDriver({ surroundings, userAgent: `nodepool/${readVersion()}` });
-  return [createFakeDriver(), openstack, runcDriver, staticDriver];
+  return [directoryDriver, createFakeDriver(), openstack, runcDriver, staticDriver];
 }

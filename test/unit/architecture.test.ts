@@ -11,7 +11,7 @@ const rows = [
   ['metrics'],
   ['operator'],
   ['launcher', 'dib'],
-  ['runc', 'openstack', 'fake', 'static'],
+  ['runc', 'openstack', 'directory', 'fake', 'static'],
   ['driver'],
   ['store'],
   ['config', 'ssh', 'zookeeper'],

@@ -8,9 +8,12 @@ np_find_rootfs() {
 		root=$host_rootfs
 		np_mount_host_rootfs
 	else
-		source=$path
 		root=$path
 		[ -d "$root" ] || np_fail 10 "the rootfs $root does not exist"
+		# A link may point to another directory in the next moment; a container has one for its whole life, by its own name,
+		# so that whoever owns the directory sees that it is in use.
+		if [ -L "$root" ]; then root=$(cd -P "$root" && pwd -P) || np_fail 10 "the rootfs $path does not exist"; fi
+		source=$root
 	fi
 }
 

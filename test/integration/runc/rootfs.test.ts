@@ -1,4 +1,12 @@
-import { existsSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { makeKey } from '../../support/ssh-keys.ts';
@@ -81,6 +89,29 @@ t.test('containers with rw-overlay change their own copy only', { skip }, async 
   for (const { externalId } of instances) await opened.provider.destroy(externalId, signal());
   t.strictSame(world.leftovers(), []);
 });
+
+t.test(
+  'a path may be a link: a container keeps what it pointed to, the next one gets what it points to',
+  { skip },
+  async (t) => {
+    const world = makeWorld(t);
+    const [one, two] = [makeRootfs(t, world, 'one'), makeRootfs(t, world, 'two')];
+    writeFileSync(join(one, 'etc/mark'), 'one\n');
+    writeFileSync(join(two, 'etc/mark'), 'two\n');
+    const link = join(world.directory, 'newest');
+    symlinkSync(one, link);
+    const opened = world.open({ labels: { image: { path: link } } });
+    const before = await opened.launch('image');
+    t.match(readFileSync('/proc/self/mountinfo', 'utf8'), `lowerdir=${realpathSync(one)},`, 'seen as in use');
+    symlinkSync(two, `${link}.new`);
+    renameSync(`${link}.new`, link);
+    const after = await opened.launch('image');
+    t.equal((await world.ssh(before, 'cat /etc/mark')).stdout, 'one\n');
+    t.equal((await world.ssh(after, 'cat /etc/mark')).stdout, 'two\n');
+    for (const { externalId } of [before, after]) await opened.provider.destroy(externalId, signal());
+    t.strictSame(world.leftovers(), []);
+  },
+);
 
 t.test('a pool may give all its labels an overlay', { skip }, async (t) => {
   const world = makeWorld(t);

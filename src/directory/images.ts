@@ -1,0 +1,125 @@
+/** Images in a directory: each upload has a folder of its own, and a link with the image's name points to the newest. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { Transform, type Readable } from 'node:stream';
+import type { ProviderConfig } from '../config/config.ts';
+import {
+  ImageInUseError,
+  readWanted,
+  type FoundImage,
+  type ImageStore,
+  type UploadContext,
+  type UploadSpec,
+} from '../driver/images.ts';
+import { CommandError } from '../errors.ts';
+import type { Host } from './host.ts';
+import type { DirectoryOptions } from './options.ts';
+
+/** Exit code of `directory.sh` for an image that a container runs on. */
+const IN_USE = 75;
+/** For removing what a failed upload has left, after which the builder's own removal has to do it. */
+const CLEAN_UP_MS = 60_000;
+const ID = /^(?<image>.+)-(?<build>[0-9a-f]{32}|\d{10})-(?<upload>\d{10})$/;
+
+/** One line in `mark.json`. */
+type StoredMark = Omit<FoundImage, 'externalId'> & { provider: string; id: string };
+
+export function createDirectoryImages(
+  config: ProviderConfig,
+  { path, format }: DirectoryOptions,
+  { host, track }: { host: Host; track: <T>(work: () => Promise<T>) => Promise<T> },
+): ImageStore {
+  const store = join(path, '.builds');
+  const content = format === 'tar' ? 'rootfs' : `image.${format}`;
+  const linkOf = (image: string) => (format === 'tar' ? image : `${image}.${format}`);
+
+  async function upload(spec: UploadSpec, context: UploadContext): Promise<{ externalId: string }> {
+    const { signal, onExternalId } = context;
+    const { image, build, upload } = spec.mark;
+    signal.throwIfAborted();
+    const id = `${image}-${build}-${upload}`;
+    const externalId = join(store, id);
+    await onExternalId(externalId);
+    try {
+      const mark: StoredMark = { provider: config.name, id, name: spec.name, ...spec.mark };
+      const mode = format === 'tar' ? '0700' : '0755'; // Programs with setuid bits are for the containers only.
+      await host.run('begin', [id, mode], { input: `${JSON.stringify(mark)}\n`, signal });
+      await send(id, spec, context);
+      await host.run('publish', [id, linkOf(image), content], { signal });
+      return { externalId };
+    } catch (error) {
+      await remove(externalId, AbortSignal.timeout(CLEAN_UP_MS)).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async function send(id: string, spec: UploadSpec, { signal, onProgress }: UploadContext): Promise<void> {
+    const { sha256 } = spec.checksums;
+    const { stream, sum } = readThrough(spec.file, onProgress);
+    if (format === 'tar') await host.run('unpack', [id], { input: stream, signal });
+    else {
+      const check = host.local || sha256 === undefined ? [] : [sha256];
+      await host.run('receive', [id, format, String(spec.sizeBytes), ...check], { input: stream, signal });
+    }
+    const sent = sum();
+    if (sent.bytes !== spec.sizeBytes)
+      throw new Error(`${spec.file} has ${sent.bytes} bytes, expected ${spec.sizeBytes}`);
+    if (sha256 !== undefined && sent.sha256 !== sha256)
+      throw new Error(`${spec.file} has SHA-256 ${sent.sha256}, expected ${sha256}`);
+  }
+
+  async function remove(externalId: string, signal: AbortSignal): Promise<void> {
+    const id = basename(externalId);
+    const image = ID.exec(id)?.groups?.['image'];
+    // Not one of ours: nothing that this provider has made is called so.
+    if (image === undefined || dirname(externalId) !== store) return;
+    const others = `${image}-*-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]`;
+    try {
+      await host.run('remove', [id, linkOf(image), content, others], { signal });
+    } catch (error) {
+      if (error instanceof CommandError && error.exitCode === IN_USE)
+        throw new ImageInUseError(error.message);
+      throw error;
+    }
+  }
+
+  return {
+    wanted: () => Promise.resolve(readWanted(config, format)),
+    upload: (spec, context) => track(() => upload(spec, context)),
+    remove: (externalId, signal) => track(() => remove(externalId, signal)),
+    async list(signal) {
+      const lines = (await host.run('list', [], { signal })).split('\n').filter((line) => line !== '');
+      return lines
+        .map((line) => JSON.parse(line) as StoredMark)
+        .filter(({ provider }) => provider === config.name)
+        .map(({ id, name, image, build, upload }) => ({
+          externalId: join(store, id),
+          name,
+          image,
+          build,
+          upload,
+        }));
+    },
+  };
+}
+
+/** Bytes are counted and hashed on their way. */
+function readThrough(
+  file: string,
+  onProgress: (sentBytes: number) => void,
+): { stream: Readable; sum(): { bytes: number; sha256: string } } {
+  const hash = createHash('sha256');
+  let sentBytes = 0;
+  const counter = new Transform({
+    transform(part: Buffer, _encoding, done) {
+      hash.update(part);
+      onProgress((sentBytes += part.length));
+      done(null, part);
+    },
+  });
+  const source = createReadStream(file, { highWaterMark: 1024 * 1024 });
+  source.once('error', (error) => counter.destroy(error));
+  counter.once('close', () => source.destroy());
+  return { stream: source.pipe(counter), sum: () => ({ bytes: sentBytes, sha256: hash.digest('hex') }) };
+}

@@ -151,7 +151,8 @@ export async function startTestLauncher(
     fulfilled: async (labels, more) => {
       const { id } = await test.request(labels, more);
       const entry = await outcome(id);
-      if (entry.value.state !== 'fulfilled') throw new Error(`request ${id} is ${entry.value.state}`);
+      if (entry.value.state !== 'fulfilled')
+        throw new Error(`request ${id} is ${entry.value.state}:\n${troubles(logged).join('\n')}`);
       return entry;
     },
     async reload(text) {
@@ -200,6 +201,13 @@ export async function startTestLauncher(
     stop,
   };
   return test;
+}
+
+/** What went wrong so far, for whoever looks at a failed test. */
+function troubles(logged: readonly LogEvent[]): string[] {
+  return logged
+    .filter(({ level }) => level === 'warning' || level === 'error')
+    .map(({ level, message, fields }) => `${level}: ${message} ${JSON.stringify(fields)}`);
 }
 
 /** Keeps what is logged; prints it too when NODEPOOL_TEST_LOG is set. */

@@ -249,6 +249,16 @@ def make_volumes(admin):
     return kind
 
 
+def volumes_are_up(admin):
+    """Can Cinder's scheduler place a volume?
+
+    It knows a backend only when that has told it of itself, and refuses
+    volumes when that takes more than a minute.
+    """
+    url = E['TC_CINDER_URL'].replace('%(project_id)s', admin.project_id)
+    return admin.get(url + '/scheduler-stats/get_pools')['pools']
+
+
 def compute_is_up(admin):
     for item in admin.get(E['TC_NOVA'] + '/os-hypervisors')['hypervisors']:
         if item['state'] == 'up':
@@ -321,8 +331,9 @@ def setup():
     wait_for('cinder', lambda: answers(root(SERVICES['volumev3'][1])))
     make_volumes(admin)
     say('volume type')
+    wait_for('the volume backend', lambda: volumes_are_up(admin))
     wait_for('the compute host', lambda: compute_is_up(admin))
-    say('compute host')
+    say('volume backend, compute host')
     write_clouds(credential)
 
 

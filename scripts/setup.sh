@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes this machine able to run a script of package.json: Node.js, system packages, npm packages.
-# Usage: scripts/setup.sh [run] [test] [cloud]     without a group: Node.js and npm packages only
+# Usage: scripts/setup.sh [run] [test] [cloud] [zuul]     without a group: Node.js and npm packages only
 # `cloud` is the OpenStack of test/support/testcloud; where it cannot be had, its tests are skipped.
 # Says what it installs, is silent when nothing is missing. Leaves services stopped.
 set -eu
@@ -38,6 +38,9 @@ test mkfs.ext4      e2fsprogs         e2fsprogs         e2fsprogs         e2fspr
 test parted         parted            parted            parted            parted
 test dmsetup        dmsetup           device-mapper     device-mapper     device-mapper
 test /usr/share/zookeeper/bin/zkServer.sh zookeeper -   -                 -
+zuul bwrap          bubblewrap        bubblewrap        bubblewrap        bubblewrap
+zuul mariadbd       mariadb-server-core mariadb-server  mariadb           mariadb
+zuul mariadb        mariadb-client-core mariadb         mariadb-client    mariadb-client
 END
 }
 

@@ -15,7 +15,7 @@ const run = promisify(execFile);
 const packages = {
   kazoo: ['kazoo==2.9.0'],
   nodepool: ['nodepool==11.0.0', 'cachetools==8.0.2'],
-  zuul: ['zuul==14.3.0'],
+  zuul: ['zuul==14.3.0', 'zuul-client==14.0.0', 'PyMySQL==1.2.4'],
 } as const;
 
 const cache = fileURLToPath(new URL('../../node_modules/.cache/python-peers/', import.meta.url));
@@ -72,6 +72,17 @@ export async function installRelease(
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });
     return `${release} cannot be installed from PyPI: ${String(error).split('\n')[0]}`;
+  }
+}
+
+/** The Ansible versions that Zuul's executors run jobs with, in a directory; or the reason why not. Takes minutes. */
+export async function installAnsible({ program }: Peers): Promise<{ ansibleRoot: string } | string> {
+  const ansibleRoot = join(cache, 'zuul-ansible');
+  try {
+    await run(program('zuul-manage-ansible'), ['-r', ansibleRoot], { timeout: 2 * INSTALL_MS });
+    return { ansibleRoot };
+  } catch (error) {
+    return `Ansible for Zuul cannot be installed from PyPI: ${String(error).split('\n')[0]}`;
   }
 }
 

@@ -9,5 +9,5 @@ if [ ! -x "$venv/bin/ansible-lint" ]; then
 fi
 PATH=$venv/bin:$PATH
 cd ansible
-yamllint .
+yamllint . ../molecule
 ansible-lint --offline

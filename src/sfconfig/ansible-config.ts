@@ -15,7 +15,7 @@ fact_caching_timeout = 86400
 host_key_checking = true
 retry_files_enabled = false
 force_valid_group_names = ignore
-interpreter_python = auto_silent
+interpreter_python = /usr/bin/python3
 remote_user = root
 timeout = 20
 

@@ -34,14 +34,16 @@ const HEADINGS: Readonly<Record<RoleAction, (role: string) => string>> = {
  * left out, named, and makes the run fail in the end; the others are served. Ansible ends a run in which all hosts of a
  * play have failed, so the install-server is one of them and does nothing.
  */
-export function rolePlay(role: ManagedRole, action: RoleAction, vars: Record<string, unknown> = {}): Play {
+export function rolePlay(role: ManagedRole, action: RoleAction, vars?: Record<string, unknown>): Play {
   const isHypervisor = role === 'hypervisor-runc';
   return {
     name: HEADINGS[action](role),
     hosts: isHypervisor ? HYPERVISORS : role,
     collections: [COLLECTION],
     any_errors_fatal: !isHypervisor,
-    roles: [{ role, role_action: action, ...vars, ...(isHypervisor ? ONLY_THERE : {}) }],
+    // Not with the role, which would refuse those of another role that it includes.
+    ...(vars === undefined ? {} : { vars }),
+    roles: [{ role, role_action: action, ...(isHypervisor ? ONLY_THERE : {}) }],
   };
 }
 

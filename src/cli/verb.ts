@@ -59,6 +59,8 @@ export interface Options {
   buildId?: string;
   uploadId?: string;
   configRepo?: string;
+  output?: string;
+  type?: string;
   base?: string;
   launchers?: string[];
 }

@@ -18,6 +18,36 @@ export const imageVerbs: readonly Verb[] = [
     load: () => import('../image-build.ts'),
   },
   {
+    name: 'image-local',
+    group: 'Images',
+    summary: 'build an image here, without a builder',
+    description:
+      'Builds a configured diskimage, or one of the given elements, with the diskimage-builder of this machine, to try elements ' +
+      'out. Elements are looked for in a config repository, in ELEMENTS_PATH, in elements-dir, and among those that come with ' +
+      'nodepool. Programs and files that are missing are all named before anything is built. The exit code is that of ' +
+      'disk-image-create.',
+    arguments: '<element...>',
+    options: [
+      {
+        flags: '--output <name>',
+        description: 'file to make, without extension (default: the name of the image)',
+      },
+      {
+        flags: '--type <types>',
+        description: 'formats, such as tar,raw (default: those of the image, or qcow2)',
+      },
+      { flags: '--config-repo <dir>', description: 'a config repository whose elements come first' },
+    ],
+    examples: [
+      ['image-local zuul-user --output test', 'test.qcow2: Debian with the user zuul'],
+      [
+        'image-local debian-12 --config-repo ~/config',
+        'the configured image, with elements as they are being written',
+      ],
+    ],
+    load: () => import('../image-local.ts'),
+  },
+  {
     name: 'dib-image-list',
     group: 'Images',
     summary: 'list the builds of images',

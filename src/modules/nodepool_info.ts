@@ -10,7 +10,12 @@ interface Values {
 
 type Subject = keyof typeof VERBS;
 
-const VERBS = { nodes: ['list', '--detail'], requests: ['request-list'] } as const;
+const VERBS = {
+  nodes: ['list', '--detail'],
+  requests: ['request-list'],
+  builds: ['dib-image-list'],
+  images: ['image-list'],
+} as const;
 
 await runModule<Values>({ options: MODULE_OPTIONS, run });
 

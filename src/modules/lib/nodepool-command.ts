@@ -8,6 +8,8 @@ export interface CommandOptions {
   command: string;
   config: string;
   secure?: string;
+  /** 2 minutes. */
+  timeoutMs?: number;
 }
 
 export interface Output {
@@ -17,14 +19,17 @@ export interface Output {
 }
 
 /** Throws ModuleError where the command does not exist or takes too long; a failure of it is an answer. */
-export function runNodepool({ command, config, secure }: CommandOptions, args: string[]): Promise<Output> {
+export function runNodepool(
+  { command, config, secure, timeoutMs = TIMEOUT_MS }: CommandOptions,
+  args: string[],
+): Promise<Output> {
   const files = ['-c', config, ...(secure === undefined ? [] : ['-s', secure])];
   return new Promise((resolve, reject) => {
-    const settings = { timeout: TIMEOUT_MS, killSignal: 'SIGKILL' as const, maxBuffer: 2 ** 28 };
+    const settings = { timeout: timeoutMs, killSignal: 'SIGKILL' as const, maxBuffer: 2 ** 28 };
     execFile(command, [...files, ...args], settings, (error, stdout, stderr) => {
       if (error === null) return resolve({ exitCode: 0, stdout, stderr });
       if (typeof error.code === 'number') return resolve({ exitCode: error.code, stdout, stderr });
-      const reason = error.killed ? `no answer within ${TIMEOUT_MS / 1000} s` : error.message;
+      const reason = error.killed ? `no answer within ${timeoutMs / 1000} s` : error.message;
       reject(new ModuleError(`${command}: ${reason}; is the package sf-nodepool installed?`));
     });
   });

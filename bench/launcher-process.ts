@@ -17,6 +17,7 @@ export async function startLauncher(
   directory: string,
   yaml: string,
   profileDir: string | undefined,
+  { webapp = false } = {},
 ): Promise<LauncherProcess> {
   const config = join(directory, 'nodepool.yaml');
   const log = join(directory, 'launcher.log');
@@ -26,7 +27,8 @@ export async function startLauncher(
     [
       ...(profileDir === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileDir]),
       join(import.meta.dirname, '../dist/bin/nodepool-launcher.js'),
-      ...['--no-webapp', '-f', '-c', config, '--log-file', log, '--drain-time', '5'],
+      ...(webapp ? [] : ['--no-webapp']),
+      ...['-f', '-c', config, '--log-file', log, '--drain-time', '5'],
     ],
     // A process group of its own: Ctrl-C is for us, who then stop it in order.
     { stdio: 'ignore', detached: true },

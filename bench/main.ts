@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --json] [-- --only runc|scheduling|zookeeper|cli] [-- --quick] [-- --peer]
+ * `npm run bench [-- --json] [-- --only runc|scheduling|zookeeper|cli|web] [-- --quick] [-- --peer]
  * [-- --profile DIR]`: how fast it is, against
  * what the machine can do at best. Prints medians and ratios; judges nothing by its exit code. docs/performance.md says
  * what each number means.
@@ -10,6 +10,7 @@ import { cleanUp, cleanUpOnSignals } from './clean-up.ts';
 import { describeMachine, renderJson, renderTable, type Report, type Row } from './report.ts';
 import { benchRunc } from './runc.ts';
 import { benchScheduling } from './scheduling.ts';
+import { benchWeb } from './web.ts';
 import { benchZooKeeper } from './zookeeper.ts';
 
 export interface BenchOptions {
@@ -33,6 +34,7 @@ const SECTIONS: Record<string, (options: BenchOptions) => Promise<Section>> = {
   scheduling: benchScheduling,
   zookeeper: benchZooKeeper,
   cli: benchCli,
+  web: benchWeb,
 };
 
 const { values } = parseArgs({

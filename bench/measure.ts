@@ -9,6 +9,10 @@ export function quantile(samples: readonly number[], share: number): number {
   return low + (high - low) * (place - Math.floor(place));
 }
 
+/** For counters too coarse for single samples. */
+export const mean = (samples: readonly number[]): number =>
+  samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
+
 export const median = (samples: readonly number[]): number => quantile(samples, 0.5);
 
 export async function timeMs(work: () => Promise<unknown>): Promise<number> {

@@ -2,7 +2,7 @@
 import { cpus, loadavg, release, totalmem } from 'node:os';
 
 export interface Row {
-  section: 'runc' | 'scheduling' | 'zookeeper' | 'cli';
+  section: 'runc' | 'scheduling' | 'zookeeper' | 'cli' | 'web';
   name: string;
   unit: 'ms' | 'MB' | '/s' | 'a request';
   /** Median, where there are several samples. */

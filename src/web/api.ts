@@ -6,7 +6,7 @@ import type { Entry } from '../store/store.ts';
 import { HttpError, JSON_TYPE, jsonAnswer, type Answer } from './answer.ts';
 import { sortedById } from './documented.ts';
 import { serveBuildLog } from './build-log.ts';
-import { matchesNode } from './filters.ts';
+import { nodeFilter } from './filters.ts';
 import { imageNames, imageRecord } from './images.ts';
 import { openApi } from './openapi.ts';
 import { RANGES, type Plots, type Range } from './plots.ts';
@@ -26,8 +26,9 @@ export function addApiRoutes(
   router.on('GET', `${API}/openapi.json`, () => jsonAnswer(200, openApi(deps.version)));
 
   router.on('GET', `${API}/nodes`, ({ query }) => {
-    const fits = sortedById(views.nodes).filter(({ value }) => matchesNode(value, query));
-    const { page, next } = cut(fits, query);
+    const fits = nodeFilter(query);
+    const nodes = sortedById(views.nodes).filter(({ value }) => fits(value));
+    const { page, next } = cut(nodes, query);
     return listAnswer('nodes', page.map(nodeJson), next);
   });
   router.on('GET', `${API}/nodes/:id`, ({ params }) =>

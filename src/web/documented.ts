@@ -11,7 +11,7 @@ import { renderTable, toObjects, type Column } from '../operator/table.ts';
 import { registeredPools } from '../operator/why.ts';
 import type { Entry } from '../store/store.ts';
 import { JSON_TYPE, TEXT, type Answer, type Call } from './answer.ts';
-import { matchesNode } from './filters.ts';
+import { nodeFilter } from './filters.ts';
 import { imageNames, imageStatus } from './images.ts';
 import { prefersJson } from './negotiate.ts';
 import { documentedNodeJson } from './node-json.ts';
@@ -71,7 +71,8 @@ function listNodes(views: Views, query: URLSearchParams, now: number): Listing {
   const id = query.get('node_id');
   const entries: Iterable<Entry<Node>> =
     id === null ? sortedById(views.nodes) : [views.nodes.get(id)].filter((entry) => entry !== undefined);
-  const nodes = [...entries].filter((entry) => matchesNode(entry.value, query));
+  const fits = nodeFilter(query);
+  const nodes = [...entries].filter(({ value }) => fits(value));
   return {
     text: tableOf(allNodeColumns(now), nodes).text,
     json: () => `[${nodes.map((entry) => documentedNodeJson(entry, now)).join(',')}]`,

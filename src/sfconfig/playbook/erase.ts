@@ -3,7 +3,7 @@ import { installServer, type Arch } from '../arch.ts';
 import type { ManagedRole } from '../known-roles.ts';
 import { forgetNamesPlay } from './names.ts';
 import type { Play } from './play.ts';
-import { isDaemon, rolePlay, rolesIn } from './role-play.ts';
+import { COLLECTION, isDaemon, rolePlay, rolesIn, type RoleAction } from './role-play.ts';
 
 export function disablePlaybook(arch: Arch): Play[] {
   return inReverse(arch).map((role) => rolePlay(role, 'disable'));
@@ -35,17 +35,34 @@ export function erasePlaybook(arch: Arch, fqdn: string): Play[] {
     ],
     any_errors_fatal: true,
   };
-  const erase = inReverse(arch).map((role) =>
-    rolePlay(role, 'erase', { [`${prefixOf(role)}_erase_confirmed`]: true }),
-  );
-  return [ask, ...erase, forgetNamesPlay()];
+  const daemons = rolesIn(arch).some(isDaemon);
+  const others = inReverse(arch).filter((role) => !isDaemon(role));
+  return [
+    ask,
+    ...(daemons ? [daemonsPlay('Stop the daemons', 'disable')] : []),
+    ...others.map((role) =>
+      rolePlay(role, 'erase', { [`${role.replaceAll('-', '_')}_erase_confirmed`]: true }),
+    ),
+    forgetNamesPlay(),
+    ...(daemons ? [daemonsPlay('Remove the daemons', 'erase', { nodepool_erase_confirmed: true })] : []),
+  ];
+}
+
+/**
+ * Launchers and builders at once, with the role that they share. Their package brings this collection along: when it
+ * has gone from the install-server, nothing else of it can be loaded.
+ */
+function daemonsPlay(name: string, action: RoleAction, vars?: Record<string, unknown>): Play {
+  return {
+    name,
+    hosts: 'nodepool',
+    collections: [COLLECTION],
+    any_errors_fatal: true,
+    ...(vars === undefined ? {} : { vars }),
+    roles: [{ role: 'nodepool', role_action: action }],
+  };
 }
 
 function inReverse(arch: Arch): ManagedRole[] {
   return rolesIn(arch).reverse();
-}
-
-/** Of the role's variables; both daemons have those of the role that they share. */
-function prefixOf(role: ManagedRole): string {
-  return isDaemon(role) ? 'nodepool' : role.replaceAll('-', '_');
 }

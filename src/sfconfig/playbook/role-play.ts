@@ -6,7 +6,7 @@ import type { Play } from './play.ts';
 export type RoleAction =
   'install' | 'setup' | 'update' | 'upgrade' | 'disable' | 'erase' | 'get_logs' | 'backup' | 'restore';
 
-const COLLECTION = 'softwarefactory.nodepool';
+export const COLLECTION = 'softwarefactory.nodepool';
 
 export function rolesIn(arch: Arch): ManagedRole[] {
   return MANAGED_ROLES.filter((role) => hostsWith(arch, role).length > 0);

@@ -66,14 +66,14 @@ t.test('daemons restart one host after another, the builder only where there is 
   t.equal(restartPlaybook(withoutBuilder).length, 1);
 });
 
-t.test('erase asks first, and removes what others need last', async (t) => {
+t.test('erase asks first, and removes last what brings the collection along', async (t) => {
   t.same(names(erasePlaybook(arch, 'example.org')), [
     'Ask whether this is really meant',
-    'Remove nodepool-builder',
-    'Remove nodepool-launcher',
+    'Stop the daemons',
     'Remove hypervisor-runc',
     'Remove zookeeper',
     'Forget each other',
+    'Remove the daemons',
   ]);
 });
 

@@ -23,7 +23,7 @@ export function makeCollection(t: Test, failing: string): { share: string; notes
   const share = tempDir(t);
   const file = join(share, 'notes');
   writeFileSync(join(share, 'galaxy.yml'), 'namespace: softwarefactory\nname: nodepool\nversion: 1.0.0\n');
-  for (const role of ['zookeeper', 'hypervisor-runc', 'nodepool-launcher', 'nodepool-builder']) {
+  for (const role of ['zookeeper', 'hypervisor-runc', 'nodepool', 'nodepool-launcher', 'nodepool-builder']) {
     const tasks = join(share, 'roles', role, 'tasks');
     mkdirSync(tasks, { recursive: true });
     const line = `{{ inventory_hostname }} ${role} {{ role_action }}`;

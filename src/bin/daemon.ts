@@ -4,10 +4,12 @@ import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { formatWarning } from '../config/warnings.ts';
+import { watchConfig, type WatchOptions } from '../config/watch.ts';
 import { ConfigError, reasonOf, StoreError } from '../errors.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { openSink, type LogSink } from '../log-sink.ts';
 import { logSettings } from './daemon-log.ts';
+import { warnOfWebapp } from './daemon-web.ts';
 import { removePidFile, writePidFile } from './pid-file.ts';
 
 export interface DaemonOptions {
@@ -128,15 +130,35 @@ export function logWarnings(config: LoadedConfig, log: Logger): void {
   for (const warning of config.warnings) log.warning(formatWarning(warning));
 }
 
-/** What cannot change while running is named; the rest is the daemon's to take over. */
-export function logReload(first: Config, next: LoadedConfig, log: Logger): void {
+/**
+ * Reads the files again when they change, until `signal`. What cannot change while running is named; the rest is for `apply`
+ * to take over. `seen` is what `first` was made of.
+ */
+export async function followConfig(
+  first: Config,
+  files: Pick<WatchOptions<LoadedConfig>, 'load' | 'paths' | 'seen' | 'signal'>,
+  log: Logger,
+  apply: (next: LoadedConfig) => void,
+): Promise<void> {
+  await watchConfig<LoadedConfig>({
+    ...files,
+    onConfig(next) {
+      logReload(first, next, log);
+      warnOfWebapp(first, next, log);
+      apply(next);
+    },
+    onError: (error) => logBadReload(error, log),
+  });
+}
+
+function logReload(first: Config, next: LoadedConfig, log: Logger): void {
   logWarnings(next, log);
   const moved =
     next.stateDir !== first.stateDir || JSON.stringify(next.zookeeper) !== JSON.stringify(first.zookeeper);
   if (moved) log.warning('a change of where the state is kept takes effect at the next start');
 }
 
-export function logBadReload(error: unknown, log: Logger): void {
+function logBadReload(error: unknown, log: Logger): void {
   log.error('the new configuration is not used; the one in force stays');
   for (const line of describe(error)) log.error(line);
 }

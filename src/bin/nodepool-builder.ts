@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../clock.ts';
-import { loadConfig, type LoadedConfig } from '../config/load.ts';
-import { contentOf, watchConfig } from '../config/watch.ts';
+import { loadConfig } from '../config/load.ts';
+import { contentOf } from '../config/watch.ts';
 import { StoreError } from '../errors.ts';
 import type { Config } from '../config/config.ts';
 import { startBuilder, type Builder } from '../dib/builder.ts';
@@ -16,8 +16,7 @@ import { startWeb, type Web } from '../web/web.ts';
 import { claimDirectory } from './claim-directory.ts';
 import {
   announceStart,
-  logBadReload,
-  logReload,
+  followConfig,
   logWarnings,
   runDaemon,
   stopSignals,
@@ -25,7 +24,7 @@ import {
   withAbsolutePaths,
   type DaemonOptions,
 } from './daemon.ts';
-import { readStatsd, reasonsNotReady, warnOfWebapp } from './daemon-web.ts';
+import { readStatsd, reasonsNotReady } from './daemon-web.ts';
 import { createDrivers } from './drivers.ts';
 
 const DEFAULT_LOG = '/var/log/nodepool/builder.log';
@@ -118,18 +117,9 @@ async function serve(log: Logger): Promise<void> {
   });
   running.builder = builder;
   announceStart();
-  await watchConfig<LoadedConfig>({
-    load,
-    paths,
-    seen,
-    signal: stopping.requested,
-    onConfig(next) {
-      inForce = { ...next, imagesDir: config.imagesDir };
-      logReload(config, next, log);
-      warnOfWebapp(config, next, log);
-      builder.reload(next);
-    },
-    onError: (error) => logBadReload(error, log),
+  await followConfig(config, { load, paths, seen, signal: stopping.requested }, log, (next) => {
+    inForce = { ...next, imagesDir: config.imagesDir };
+    builder.reload(next);
   });
   await whenStopped(stopping.requested);
   await builder.stop(stopping.hurried);

@@ -3,8 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 import { Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
-import { loadConfig, type LoadedConfig } from '../config/load.ts';
-import { contentOf, watchConfig } from '../config/watch.ts';
+import { loadConfig } from '../config/load.ts';
+import { contentOf } from '../config/watch.ts';
 import { startLauncher, type Launcher } from '../launcher/launcher.ts';
 import type { Logger } from '../log.ts';
 import { openMetrics, type Metrics } from '../metrics/metrics.ts';
@@ -14,8 +14,7 @@ import { readVersion } from '../version.ts';
 import { startWeb, type Web } from '../web/web.ts';
 import {
   announceStart,
-  logBadReload,
-  logReload,
+  followConfig,
   logWarnings,
   runDaemon,
   stopSignals,
@@ -23,7 +22,7 @@ import {
   withAbsolutePaths,
   type DaemonOptions,
 } from './daemon.ts';
-import { readStatsd, reasonsNotReady, warnOfWebapp } from './daemon-web.ts';
+import { readStatsd, reasonsNotReady } from './daemon-web.ts';
 import { createDrivers } from './drivers.ts';
 
 // Collect garbage when the heap is half as large again as what lives, not several times: under load a quarter less
@@ -111,16 +110,9 @@ async function serve(log: Logger): Promise<void> {
   });
   running.launcher = launcher;
   announceStart();
-  await watchConfig<LoadedConfig>({
-    load,
-    paths,
-    seen,
-    signal: stopping.requested,
-    onConfig(next) {
-      inForce = next;
-      reload(launcher, config, next, log);
-    },
-    onError: (error) => logBadReload(error, log),
+  await followConfig(config, { load, paths, seen, signal: stopping.requested }, log, (next) => {
+    inForce = next;
+    launcher.reload(next);
   });
   await whenStopped(stopping.requested);
   const patience = AbortSignal.timeout(options.drainTime * 1000);
@@ -154,10 +146,4 @@ async function openWeb({
     plotsFile: join(config.stateDir, 'plots.json'),
     buildLogDir: config.buildLogDir,
   });
-}
-
-function reload(launcher: Launcher, first: Config, next: LoadedConfig, log: Logger): void {
-  logReload(first, next, log);
-  warnOfWebapp(first, next, log);
-  launcher.reload(next);
 }

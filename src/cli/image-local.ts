@@ -122,7 +122,7 @@ async function execute(tools: Tools, command: readonly string[], env: NodeJS.Pro
   child.stdout.on('data', (part: Buffer) => void tools.io.stderr.write(part));
   child.stderr.on('data', (part: Buffer) => void tools.io.stderr.write(part));
   const stop = () => {
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGTERM');
   };
   tools.signal.addEventListener('abort', stop, { once: true });
   try {

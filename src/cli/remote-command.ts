@@ -1,4 +1,4 @@
-import { quoteWord } from '../operator/connection.ts';
+import { quoteWord } from '../shell.ts';
 
 /**
  * One word is a line for the remote shell, as it is: `'cd src && make | tee log'`. Several words are one program with

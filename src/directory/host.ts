@@ -5,9 +5,9 @@ import { pipeline } from 'node:stream/promises';
 import { asset } from '../asset.ts';
 import { CommandError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { readHostKey } from '../driver/host-key.ts';
 import { connectSsh } from '../ssh/connection.ts';
 import type { DirectoryOptions } from './options.ts';
+import { quote } from '../shell.ts';
 
 const CONNECT_MS = 20_000;
 /** Of what a command says, so much is kept. */
@@ -124,7 +124,7 @@ async function startThere(
     username: 'root',
     keyFiles,
     knownHosts,
-    hostKeys: hostKeys.flatMap((line) => readHostKey(line) ?? []),
+    hostKeys,
     timeoutMs: CONNECT_MS,
   };
   const connection = await connectSsh(target, log, signal);
@@ -140,8 +140,4 @@ async function startThere(
     connection.close();
     throw error;
   }
-}
-
-function quote(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
 }

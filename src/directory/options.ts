@@ -1,8 +1,15 @@
 /** What a directory provider section may say. */
 import type { ProviderConfig } from '../config/config.ts';
-import { absolutePath, port, providerSchema, stringOrStrings, text } from '../config/schema.ts';
+import { port, providerSchema, stringOrStrings, text } from '../config/schema.ts';
 import type { ReportProblem } from '../driver/driver.ts';
 import { IMAGE_PROVIDER_KEYS } from '../driver/images.ts';
+import {
+  checkHostKeys,
+  readHostKeys,
+  readRootLogin,
+  ROOT_LOGIN_KEYS,
+  type RootLogin,
+} from '../driver/root-login.ts';
 
 /** What is neither a separator in the options of a mount nor needs quoting: containers mount these paths. */
 const PLAIN = '[\\w.+/-]+';
@@ -21,8 +28,7 @@ export const directorySchema = providerSchema({
     host: text,
     'ssh-port': port,
     'host-key': stringOrStrings,
-    'ssh-key': absolutePath,
-    'known-hosts': absolutePath,
+    ...ROOT_LOGIN_KEYS,
   },
   requires: { provider: ['path'] },
 });
@@ -33,19 +39,11 @@ export interface DirectoryOptions {
   /** `tar`: images become directories with a root file system. */
   format: string;
   /** Undefined: this machine. */
-  host:
-    | {
-        name: string;
-        port: number;
-        hostKeys: readonly string[];
-        keyFiles: readonly string[];
-        knownHosts: string;
-      }
-    | undefined;
+  host: (RootLogin & { name: string; port: number; hostKeys: readonly string[] }) | undefined;
 }
 
 export function readDirectoryOptions({ options }: Pick<ProviderConfig, 'options'>): DirectoryOptions {
-  const [host, key] = [options['host'] as string | undefined, options['ssh-key'] as string | undefined];
+  const host = options['host'] as string | undefined;
   return {
     path: (options['path'] as string).replace(/\/+$/, ''),
     format: options['image-format'] as string,
@@ -55,10 +53,8 @@ export function readDirectoryOptions({ options }: Pick<ProviderConfig, 'options'
         : {
             name: host,
             port: (options['ssh-port'] as number | undefined) ?? 22,
-            hostKeys: [(options['host-key'] as string | string[] | undefined) ?? []].flat(),
-            keyFiles: key ? [key] : ['/var/lib/nodepool/.ssh/id_ed25519', '/var/lib/nodepool/.ssh/id_rsa'],
-            knownHosts:
-              (options['known-hosts'] as string | undefined) ?? '/var/lib/nodepool/.ssh/known_hosts',
+            hostKeys: readHostKeys(options),
+            ...readRootLogin(options),
           },
   };
 }
@@ -74,6 +70,7 @@ export function checkDirectory(
     if (!PLAIN_NAME.test(name))
       report(`diskimages[${i}].name`, 'a name of letters, digits, "_", ".", "+" and "-"', `"${name}"`);
   });
+  checkHostKeys(section.options, 'host-key', report);
   const place = placeOf(section);
   if (earlier.some((other) => placeOf(other) === place))
     report('path', 'a directory of its own on each host', `${place}, which an earlier provider has too`);

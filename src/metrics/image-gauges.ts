@@ -7,22 +7,18 @@ import { addGauge } from './registry.ts';
 
 export function addImages(registry: Registry, views: Views, clock: Clock): void {
   addGauge(registry, 'nodepool_image_builds', 'Builds of images', ['image', 'state'], (set) => {
-    const counts = new Map<string, [{ image: string; state: string }, number]>();
-    for (const { id, value } of views.builds.values()) {
-      const { image } = parseBuildId(id);
-      const key = `${image}\n${value.state}`;
-      counts.set(key, [{ image, state: value.state }, (counts.get(key)?.[1] ?? 0) + 1]);
-    }
-    for (const [labels, count] of counts.values()) set(labels, count);
+    const builds = [...views.builds.values()];
+    countSame(
+      builds.map(({ id, value }) => ({ image: parseBuildId(id).image, state: value.state })),
+      set,
+    );
   });
   addGauge(registry, 'nodepool_image_uploads', 'Uploads of images', ['image', 'provider', 'state'], (set) => {
-    const counts = new Map<string, [{ image: string; provider: string; state: string }, number]>();
-    for (const { id, value } of views.uploads.values()) {
+    const uploads = [...views.uploads.values()].map(({ id, value }) => {
       const { image, provider } = parseUploadId(id);
-      const key = `${image}\n${provider}\n${value.state}`;
-      counts.set(key, [{ image, provider, state: value.state }, (counts.get(key)?.[1] ?? 0) + 1]);
-    }
-    for (const [labels, count] of counts.values()) set(labels, count);
+      return { image, provider, state: value.state };
+    });
+    countSame(uploads, set);
   });
   const help = 'Age of the newest build that is ready';
   addGauge(registry, 'nodepool_image_age_seconds', help, ['image'], (set) => {
@@ -34,4 +30,14 @@ export function addImages(registry: Registry, views: Views, clock: Clock): void 
     }
     for (const [image, timeS] of newest) set({ image }, nowS(clock) - timeS);
   });
+}
+
+/** How many of the label sets are the same. */
+function countSame<L extends object>(all: readonly L[], set: (labels: L, count: number) => void): void {
+  const counts = new Map<string, { labels: L; count: number }>();
+  for (const labels of all) {
+    const key = Object.values(labels).join('\n');
+    counts.set(key, { labels, count: (counts.get(key)?.count ?? 0) + 1 });
+  }
+  for (const { labels, count } of counts.values()) set(labels, count);
 }

@@ -1,6 +1,7 @@
 /** How to reach a node over SSH, as its record says. */
 import type { Entry } from '../store/store.ts';
 import type { Node } from '../model/node.ts';
+import { quoteWord } from '../shell.ts';
 
 export interface SshTarget {
   nodeId: string;
@@ -33,9 +34,4 @@ export function portNumber(stored: unknown): number | undefined {
 export function connectionCommand({ host, port, username }: Omit<SshTarget, 'nodeId' | 'hostKeys'>): string {
   const where = quoteWord(`${username}@${host}`);
   return port === 22 ? `ssh ${where}` : `ssh -p ${port} ${where}`;
-}
-
-/** A word for a POSIX shell; harmless ones stay as they are. */
-export function quoteWord(word: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -4,6 +4,7 @@ import { asset } from '../asset.ts';
 import type { Clock } from '../clock.ts';
 import { HostError } from '../errors.ts';
 import type { Channel } from './channel.ts';
+import { quote } from '../shell.ts';
 
 const PARTS = ['main', 'rootfs', 'ports', 'create', 'destroy', 'look', 'console'];
 /** So much of what a shell says by itself is kept for error messages. */
@@ -134,10 +135,4 @@ export function assignments(variables: Variables): string {
   return Object.entries(variables)
     .map(([name, value]) => `${name}=${quote(String(value))}`)
     .join(' ');
-}
-
-/** A word for the shell whose value is exactly this text. */
-export function quote(text: string): string {
-  if (text.includes('\0')) throw new Error('a shell word cannot contain a zero byte');
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -106,7 +106,7 @@ async function openShell(
       port: pool.sshPort,
       address,
       username: 'root',
-      keyFiles: provider.sshKeys,
+      keyFiles: provider.keyFiles,
       hostKeys: pool.hostKeys,
       knownHosts: provider.knownHosts,
       timeoutMs: settings.connectTimeoutMs,

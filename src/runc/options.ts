@@ -1,5 +1,5 @@
 /** What a runC provider section may say, and its values in the form in which the driver uses them. */
-import type { Options, PoolConfig, PoolLabel, ProviderConfig } from '../config/config.ts';
+import type { PoolConfig, PoolLabel, ProviderConfig } from '../config/config.ts';
 import { isHost } from '../config/host.ts';
 import {
   absolutePath,
@@ -13,7 +13,13 @@ import {
   type Schema,
 } from '../config/schema.ts';
 import type { ReportProblem } from '../driver/driver.ts';
-import { readHostKey } from '../driver/host-key.ts';
+import {
+  checkHostKeys,
+  readHostKeys,
+  readRootLogin,
+  ROOT_LOGIN_KEYS,
+  type RootLogin,
+} from '../driver/root-login.ts';
 import type { Limits } from './bundle.ts';
 import { parsePortRange, type PortRange } from './port-hints.ts';
 
@@ -31,8 +37,7 @@ const paths: Schema = { type: 'array', items: absolutePath, expected: 'a list of
 export const runcSchema = providerSchema({
   provider: {
     'zuul-console-dir': absolutePath,
-    'ssh-key': absolutePath,
-    'known-hosts': absolutePath,
+    ...ROOT_LOGIN_KEYS,
     'keep-failed-bundles': delaySeconds,
   },
   pool: {
@@ -58,12 +63,9 @@ export const runcSchema = providerSchema({
   requires: { provider: ['pools'], pool: ['labels'] },
 });
 
-export interface ProviderOptions {
+export interface ProviderOptions extends RootLogin {
   /** `/tmp`, without a `/` at its end. */
   consoleDir: string;
-  /** Private keys to log in with; the first that exists and is accepted. */
-  sshKeys: readonly string[];
-  knownHosts: string;
   keepFailedSeconds: number;
 }
 
@@ -92,11 +94,9 @@ export interface LabelOptions {
 }
 
 export function readProviderOptions({ options }: Pick<ProviderConfig, 'options'>): ProviderOptions {
-  const key = options['ssh-key'] as string | undefined;
   return {
+    ...readRootLogin(options),
     consoleDir: withoutSlash((options['zuul-console-dir'] as string | undefined) ?? '/tmp'),
-    sshKeys: key ? [key] : ['/var/lib/nodepool/.ssh/id_ed25519', '/var/lib/nodepool/.ssh/id_rsa'],
-    knownHosts: (options['known-hosts'] as string | undefined) ?? '/var/lib/nodepool/.ssh/known_hosts',
     keepFailedSeconds: Math.round((options['keep-failed-bundles'] as number | undefined) ?? 0),
   };
 }
@@ -108,7 +108,7 @@ export function readPoolOptions({ name, options }: Pick<PoolConfig, 'name' | 'op
     local: options['connection'] === 'local',
     sshPort: (options['ssh-port'] as number | undefined) ?? 22,
     address: options['address'] as string | undefined,
-    hostKeys: hostKeysOf(options).flatMap((line) => readHostKey(line) ?? []),
+    hostKeys: readHostKeys(options),
     ports: (range === undefined ? undefined : parsePortRange(range)) ?? DEFAULT_PORTS,
   };
 }
@@ -165,11 +165,7 @@ function checkPool({ name, options }: PoolConfig, at: string, report: ReportProb
     report(`${at}.name`, 'the name or address of a hypervisor', quote(name));
   if (address !== undefined && !isHost(address))
     report(`${at}.address`, 'a host name or address', quote(address));
-  for (const line of hostKeysOf(options)) {
-    if (readHostKey(line) === undefined) {
-      report(`${at}.host-key`, 'a host key such as "ssh-ed25519 AAAAC3Nz…"', quote(line));
-    }
-  }
+  checkHostKeys(options, `${at}.host-key`, report);
   const range = options['port-range'] as string | undefined;
   if (range !== undefined && parsePortRange(range) === undefined) {
     report(`${at}.port-range`, 'two ports from 1024 to 65535 such as "22022-65535"', quote(range));
@@ -207,10 +203,6 @@ function checkLabel({ options }: PoolLabel, at: string, report: ReportProblem): 
   } else if (username === 'root') {
     report(`${at}.username`, 'an ordinary user; containers let nobody in as root', quote(username));
   }
-}
-
-function hostKeysOf(options: Options): string[] {
-  return [options['host-key'] ?? []].flat() as string[];
 }
 
 function isPlainPath(path: string): boolean {

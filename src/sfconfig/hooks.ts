@@ -1,6 +1,7 @@
 /** Hooks of the local config repository, for sites whose changes are not merged by Zuul. */
 import { BRANCH } from './git.ts';
 import { LOCK_HELD } from './lock.ts';
+import { quoteWord } from '../shell.ts';
 
 export interface HookPaths {
   /** `ansible-playbook` finds inventory and roles with it. */
@@ -27,7 +28,7 @@ git archive "$3" | tar -x -C "$tree"
 [ -d "$tree/nodepool" ] || exit 0
 cd "$tree"
 unset GIT_DIR GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
-${quote(nodepool)} config-validate --config-repo . --launchers ${quote(launchers.join(','))}
+${quoteWord(nodepool)} config-validate --config-repo . --launchers ${quoteWord(launchers.join(','))}
 `;
 }
 
@@ -39,13 +40,8 @@ set -eu
 [ -z "\${${LOCK_HELD}:-}" ] || exit 0
 case " $* " in *" refs/heads/${BRANCH} "*) ;; *) exit 0 ;; esac
 unset GIT_DIR
-export ANSIBLE_CONFIG=${quote(ansibleConfig)} ANSIBLE_LOG_PATH=${quote(logFile)}
+export ANSIBLE_CONFIG=${quoteWord(ansibleConfig)} ANSIBLE_LOG_PATH=${quoteWord(logFile)}
 cd /
-exec flock ${quote(lockFile)} ansible-playbook ${quote(updatePlaybook)}
+exec flock ${quoteWord(lockFile)} ansible-playbook ${quoteWord(updatePlaybook)}
 `;
-}
-
-/** For the shell. */
-function quote(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

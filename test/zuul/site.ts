@@ -36,6 +36,7 @@ export interface ZuulSite {
 const TENANT = 'main';
 const START_MS = 180_000;
 const JOB_MS = 180_000;
+const COMMAND_MS = 60_000;
 
 export interface SiteOptions {
   peers: Peers;
@@ -62,7 +63,9 @@ export async function startZuul(t: Test, options: SiteOptions): Promise<ZuulSite
   const web = `http://127.0.0.1:${webPort}`;
   await makeRepositories(repositories);
   const database = await startMariadb(t, join(dir, 'mariadb'));
-  const { stdout: pythonHome } = await execa(peers.python, ['-c', 'import sys; print(sys.base_prefix)']);
+  const { stdout: pythonHome } = await execa(peers.python, ['-c', 'import sys; print(sys.base_prefix)'], {
+    timeout: COMMAND_MS,
+  });
   const config = writeConfig(options, { repositories, database, webPort, fingerPort, pythonHome });
 
   for (const service of ['scheduler', 'merger', 'executor', 'web']) {
@@ -107,12 +110,14 @@ export async function startZuul(t: Test, options: SiteOptions): Promise<ZuulSite
         '--expires-in',
         '600',
       ];
-      const token = await execa(peers.program('zuul-admin'), ['-c', config, 'create-auth-token', ...who]);
+      const token = await execa(peers.program('zuul-admin'), ['-c', config, 'create-auth-token', ...who], {
+        timeout: COMMAND_MS,
+      });
       const secret = token.stdout.trim().replace(/^Bearer /, '');
       const { stdout } = await execa(
         peers.program('zuul-client'),
         ['--zuul-url', web, '--auth-token', secret, ...args],
-        { timeout: 60_000 },
+        { timeout: COMMAND_MS },
       );
       return stdout;
     },
@@ -211,7 +216,8 @@ function startService(t: Test, peers: Peers, config: string, log: string, servic
   });
   const ended = once(child, 'close');
   t.teardown(async () => {
-    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+      process.kill(-child.pid, 'SIGKILL');
     await ended;
     if (!t.passing() && existsSync(log))
       t.comment(`${service}:\n${readFileSync(log, 'utf8').slice(-20_000)}`);

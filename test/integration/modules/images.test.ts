@@ -1,19 +1,13 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import t, { type Test } from 'tap';
-import { silentLogger } from '../../../src/log.ts';
+import t from 'tap';
 import { makeBuild, makeUpload, type ImageBuild } from '../../../src/model/image.ts';
-import { openEmbeddedStore } from '../../../src/store/embedded.ts';
-import { callModule } from '../../support/ansible-module.ts';
 import { until } from '../../support/poll.ts';
-import { tempDir } from '../../support/temp.ts';
+import { openPlace } from './place.ts';
 
-const command = fileURLToPath(new URL('../../../dist/bin/nodepool.js', import.meta.url));
+const CONFIG = 'diskimages: [{name: debian, elements: [vm]}]\n';
 const READY: Partial<ImageBuild> = { state: 'ready', builder: 'b1', builderId: 'x', formats: ['raw'] };
 
 t.test('asks for a build where none is ready, and for another only when told to', async (t) => {
-  const { store, task } = await openPlace(t);
+  const { store, task } = await openPlace(t, CONFIG);
   const values = { name: 'debian', wait: false };
   t.match((await task('dib_image', values, true)).json, {
     changed: true,
@@ -31,7 +25,7 @@ t.test('asks for a build where none is ready, and for another only when told to'
 });
 
 t.test('waits for the build, and fails with its reason', async (t) => {
-  const { store, task } = await openPlace(t);
+  const { store, task } = await openPlace(t, CONFIG);
   const waiting = task('dib_image', { name: 'debian' });
   await until(() => store.buildRequests.get('debian'), { timeoutMs: 60_000 });
   const failed = makeBuild({
@@ -45,7 +39,7 @@ t.test('waits for the build, and fails with its reason', async (t) => {
 });
 
 t.test('pauses, has all builds removed, and does so once', async (t) => {
-  const { store, task } = await openPlace(t);
+  const { store, task } = await openPlace(t, CONFIG);
   await store.builds.create(makeBuild({ ...READY, stateTimeS: 1 }), { id: `debian/${'a'.repeat(32)}` });
   const values = { name: 'debian', state: 'absent', paused: true };
   t.match((await task('dib_image', values)).json, {
@@ -60,7 +54,7 @@ t.test('pauses, has all builds removed, and does so once', async (t) => {
 });
 
 t.test('an image that nobody describes is refused', async (t) => {
-  const { task } = await openPlace(t);
+  const { task } = await openPlace(t, CONFIG);
   t.match((await task('dib_image', { name: 'gentoo' })).json, {
     failed: true,
     msg: 'there is no diskimage gentoo',
@@ -68,7 +62,7 @@ t.test('an image that nobody describes is refused', async (t) => {
 });
 
 t.test('nodepool_info tells builds and uploads', async (t) => {
-  const { store, task } = await openPlace(t);
+  const { store, task } = await openPlace(t, CONFIG);
   const id = `debian/${'a'.repeat(32)}`;
   await store.builds.create(makeBuild({ ...READY, stateTimeS: 1 }), { id });
   await store.uploads.create(makeUpload({ state: 'ready', stateTimeS: 1 }), { prefix: `${id}/cloud/` });
@@ -79,17 +73,3 @@ t.test('nodepool_info tells builds and uploads', async (t) => {
     images: [{ provider: 'cloud', image: 'debian' }],
   });
 });
-
-async function openPlace(t: Test) {
-  const dir = tempDir(t);
-  const state = join(dir, 'state');
-  const store = await openEmbeddedStore({ dir: state, log: silentLogger });
-  t.teardown(() => store.close());
-  const config = join(dir, 'nodepool.yaml');
-  writeFileSync(config, `state-dir: ${state}\ndiskimages: [{name: debian, elements: [vm]}]\n`);
-  return {
-    store,
-    task: (name: string, values: object, check = false) =>
-      callModule(name, dir, { config, command, ...values }, { check }),
-  };
-}

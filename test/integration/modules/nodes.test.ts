@@ -1,17 +1,11 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import t, { type Test } from 'tap';
-import { silentLogger } from '../../../src/log.ts';
+import t from 'tap';
 import { makeNode } from '../../../src/model/node.ts';
-import { openEmbeddedStore } from '../../../src/store/embedded.ts';
-import { callModule } from '../../support/ansible-module.ts';
-import { tempDir } from '../../support/temp.ts';
+import { openPlace } from './place.ts';
 
-const command = fileURLToPath(new URL('../../../dist/bin/nodepool.js', import.meta.url));
+const CONFIG = 'labels: []\nproviders: []\n';
 
 t.test('a node is held once, for the newest reason, and deleted once', async (t) => {
-  const { store, task } = await openPlace(t);
+  const { store, task } = await openPlace(t, CONFIG);
   const { id } = await store.nodes.create(makeNode({ state: 'ready', provider: 'farm', type: ['debian'] }));
   const short = String(Number(id));
 
@@ -41,7 +35,7 @@ t.test('a node is held once, for the newest reason, and deleted once', async (t)
 });
 
 t.test('refuses what nodepool refuses, in its words', async (t) => {
-  const { store, task } = await openPlace(t);
+  const { store, task } = await openPlace(t, CONFIG);
   const held = await store.nodes.createLocked(
     makeNode({ state: 'in-use', provider: 'farm', type: ['debian'] }),
   );
@@ -57,7 +51,7 @@ t.test('refuses what nodepool refuses, in its words', async (t) => {
 });
 
 t.test('tells nodes and requests as the command does', async (t) => {
-  const { store, task } = await openPlace(t);
+  const { store, task } = await openPlace(t, CONFIG);
   await store.nodes.create(makeNode({ state: 'ready', provider: 'farm', type: ['debian'] }));
   const all = await task('nodepool_info', {});
   t.match(all.json, { changed: false, nodes: [{ state: 'ready', provider: 'farm' }], requests: [] });
@@ -67,18 +61,3 @@ t.test('tells nodes and requests as the command does', async (t) => {
     msg: /gather\[0\]: expected one of/,
   });
 });
-
-/** Records in a directory, and tasks of a host whose configuration names it. */
-async function openPlace(t: Test) {
-  const dir = tempDir(t);
-  const state = join(dir, 'state');
-  const store = await openEmbeddedStore({ dir: state, log: silentLogger });
-  t.teardown(() => store.close());
-  const config = join(dir, 'nodepool.yaml');
-  writeFileSync(config, `state-dir: ${state}\nlabels: []\nproviders: []\n`);
-  return {
-    store,
-    task: (name: string, values: object, check = false) =>
-      callModule(name, dir, { config, command, ...values }, { check }),
-  };
-}

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import t from 'tap';
-import { connectionCommand, quoteWord, sshTarget } from '../../../src/operator/connection.ts';
+import { connectionCommand, sshTarget } from '../../../src/operator/connection.ts';
+import { quoteWord } from '../../../src/shell.ts';
 import { parseCount, parseDuration } from '../../../src/cli/duration.ts';
 import { joinCommand } from '../../../src/cli/remote-command.ts';
 import { sshArguments } from '../../../src/cli/shell.ts';

@@ -45,3 +45,10 @@ t.test('a directory belongs to one provider; the same path on another host is an
   t.equal(problemsOf(remote, [remote]).length, 1);
   t.same(problemsOf(remote, [local]), []);
 });
+
+t.test('what is no host key is a mistake, and not a host that is believed at first sight', async (t) => {
+  const place = { path: '/srv/images', host: 'hv1.example.net' };
+  t.match(problemsOf({ ...place, 'host-key': 'ssh-ed25519 AAAAshort' }), [
+    /^host-key: expected a host key such as .*, found "ssh-ed25519 AAAAshort"$/,
+  ]);
+});

@@ -4,7 +4,8 @@ import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import t from 'tap';
 import { systemClock } from '../../../src/clock.ts';
-import { Agent, assignments, explain, quote } from '../../../src/runc/agent.ts';
+import { Agent, assignments, explain } from '../../../src/runc/agent.ts';
+import { quote } from '../../../src/shell.ts';
 
 function fakeChannel() {
   const events = new EventEmitter();

@@ -48,7 +48,7 @@ t.test('hidden paths are directories below the root', (t) => {
 t.test('defaults are those of the documentation', (t) => {
   t.match(readProviderOptions({ options: {} }), {
     consoleDir: '/tmp',
-    sshKeys: ['/var/lib/nodepool/.ssh/id_ed25519', '/var/lib/nodepool/.ssh/id_rsa'],
+    keyFiles: ['/var/lib/nodepool/.ssh/id_ed25519', '/var/lib/nodepool/.ssh/id_rsa'],
     knownHosts: '/var/lib/nodepool/.ssh/known_hosts',
     keepFailedSeconds: 0,
   });

@@ -1,0 +1,26 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
+import { silentLogger } from '../../../src/log.ts';
+import { openEmbeddedStore } from '../../../src/store/embedded.ts';
+import { callModule } from '../../support/ansible-module.ts';
+import { tempDir } from '../../support/temp.ts';
+
+/** The built command, which modules call. */
+const command = fileURLToPath(new URL('../../../dist/bin/nodepool.js', import.meta.url));
+
+/** Records in a directory, and tasks of a host whose configuration names it and goes on with `yaml`. */
+export async function openPlace(t: Test, yaml: string) {
+  const dir = tempDir(t);
+  const state = join(dir, 'state');
+  const store = await openEmbeddedStore({ dir: state, log: silentLogger });
+  t.teardown(() => store.close());
+  const config = join(dir, 'nodepool.yaml');
+  writeFileSync(config, `state-dir: ${state}\n${yaml}`);
+  return {
+    store,
+    task: (name: string, values: object, check = false) =>
+      callModule(name, dir, { config, command, ...values }, { check }),
+  };
+}

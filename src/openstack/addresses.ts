@@ -1,6 +1,6 @@
 /** Which of a server's addresses is which. Rules: those of the OpenStack SDK, which Nodepool follows. */
 import { isIP, isIPv4 } from 'node:net';
-import type { NetworkHint } from './cloud.ts';
+import type { NetworkHint } from './cloud-networks.ts';
 import { asSection, textOf, type Section } from './section.ts';
 
 export interface Network {

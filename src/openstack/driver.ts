@@ -2,7 +2,8 @@
 import type { Driver } from '../driver/driver.ts';
 import type { Surroundings } from './clouds-file.ts';
 import type { Patience } from './http.ts';
-import { checkOptions, openstackSchema } from './options.ts';
+import { checkOptions } from './check-options.ts';
+import { openstackSchema } from './schema.ts';
 import { openProvider } from './provider.ts';
 
 export interface DriverOptions {

@@ -21,3 +21,19 @@ export function merge(base: Section, over: Section): Section {
 export function textOf(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }
+
+/** Where a key stands, for messages: `auth.auth_url` → `/etc/openstack/clouds.yaml: clouds.mycloud.auth.auth_url`. */
+export type Place = (key: string) => string;
+
+/** Numbers are texts as well: a project may be called 2024. */
+export function readText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value === '' ? undefined : value;
+  return typeof value === 'number' ? String(value) : undefined;
+}
+
+/** YAML's own booleans, and the texts that the environment can give. */
+export function readFlag(value: unknown, absent: boolean): boolean {
+  if (typeof value === 'boolean') return value;
+  if (typeof value !== 'string') return absent;
+  return ['true', '1', 'yes', 'on'].includes(value.toLowerCase());
+}

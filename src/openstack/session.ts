@@ -2,7 +2,8 @@
 import type { Clock } from '../clock.ts';
 import type { Cloud, Service } from './cloud.ts';
 import { CloudError, hasStatus, ServiceError } from './errors.ts';
-import type { Answer, Http, HttpCall } from './http.ts';
+import type { Http } from './http.ts';
+import type { Answer, HttpCall } from './http-call.ts';
 import { authenticate, findEndpoint, type Token } from './identity.ts';
 import { asSection, type Section } from './section.ts';
 

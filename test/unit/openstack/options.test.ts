@@ -1,11 +1,7 @@
 import t from 'tap';
-import {
-  checkOptions,
-  openstackSchema,
-  readLabelOptions,
-  readPoolOptions,
-  readProviderOptions,
-} from '../../../src/openstack/options.ts';
+import { checkOptions } from '../../../src/openstack/check-options.ts';
+import { readLabelOptions, readPoolOptions, readProviderOptions } from '../../../src/openstack/options.ts';
+import { openstackSchema } from '../../../src/openstack/schema.ts';
 import { providerConfig, schemaMistakes } from '../../support/provider-config.ts';
 import type { Driver } from '../../../src/driver/driver.ts';
 

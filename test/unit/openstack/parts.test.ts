@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { Clock } from '../../../src/clock.ts';
-import { readRetryAfter } from '../../../src/openstack/http.ts';
+import { readRetryAfter } from '../../../src/openstack/http-failure.ts';
 import { createPace } from '../../../src/openstack/pace.ts';
 import { merge } from '../../../src/openstack/section.ts';
 import { createSharedList } from '../../../src/openstack/shared-list.ts';

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
 import { OrderedQueue } from '../../../src/zookeeper/recipes/ordered-queue.ts';
@@ -5,7 +6,7 @@ import { Tree } from '../../../src/zookeeper/recipes/tree.ts';
 import { WalkWindow } from '../../../src/zookeeper/recipes/walk-window.ts';
 import { Queue } from '../../../src/zookeeper/session/queue.ts';
 
-t.test('a queue gives back what went in, first in first out', async (t) => {
+t.test('a queue gives back what went in, first in first out', async () => {
   fc.assert(
     fc.property(
       fc.array(fc.oneof(fc.nat(), fc.constantFrom('shift', 'remove')), { maxLength: 4000 }),
@@ -13,10 +14,10 @@ t.test('a queue gives back what went in, first in first out', async (t) => {
         const queue = new Queue<number>();
         const model: number[] = [];
         for (const step of steps) {
-          if (step === 'shift') t.equal(queue.shift(), model.shift());
+          if (step === 'shift') assert.equal(queue.shift(), model.shift());
           else if (step === 'remove') {
             const index = model.findIndex((value) => value % 3 === 0);
-            t.equal(
+            assert.equal(
               queue.remove((value) => value % 3 === 0),
               index < 0 ? undefined : model.splice(index, 1)[0],
             );
@@ -24,11 +25,11 @@ t.test('a queue gives back what went in, first in first out', async (t) => {
             queue.push(step);
             model.push(step);
           }
-          t.equal(queue.size, model.length);
-          t.equal(queue.peek(), model[0]);
+          assert.equal(queue.size, model.length);
+          assert.equal(queue.peek(), model[0]);
         }
-        t.strictSame(queue.drain(), model);
-        t.equal(queue.size, 0);
+        assert.deepEqual(queue.drain(), model);
+        assert.equal(queue.size, 0);
       },
     ),
     { numRuns: 20 },
@@ -39,9 +40,9 @@ t.test('a queue stays small while much goes through', async (t) => {
   const queue = new Queue<number>();
   for (let value = 0; value < 10_000; value++) {
     queue.push(value);
-    if (value >= 10) t.equal(queue.shift(), value - 10);
+    if (value >= 10) assert.equal(queue.shift(), value - 10);
   }
-  t.strictSame(queue.drain().length, 10);
+  t.equal(queue.drain().length, 10);
 });
 
 t.test('work started at once takes effect in the order of queueing', async (t) => {

@@ -148,8 +148,8 @@ export function openConnection(
 }
 
 /** What of an inventory decides whether labels can be served. */
-function describe({ flavors, zones, networks, imageIds }: Inventory): unknown {
-  return [flavors, zones, networks.all, [...imageIds]];
+function describe({ flavors, zones, networks, imageIds, imageNames }: Inventory): unknown {
+  return [flavors, zones, networks.all, [...imageIds], imageNames];
 }
 
 async function orAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {

@@ -13,14 +13,17 @@ const ASK_AGAIN_MS = 60_000;
 export async function destroyServer(serverId: string, shop: Workshop, signal: AbortSignal): Promise<void> {
   const session = await shop.connection.session(signal);
   if (session.cloud.floatingIps && hasFloatingIps(shop)) {
-    const [servers, ips] = await Promise.all([nextServers(shop, signal), shop.floatingIps.next(signal)]);
-    const server = servers.find(({ id }) => id === serverId);
-    await removeFloatingIps(session, floatingIpsOf(ips, shop.provider, serverId, server), signal);
+    for (let removed = false; !removed;) {
+      const [servers, ips] = await Promise.all([nextServers(shop, signal), shop.floatingIps.next(signal)]);
+      const server = servers.find(({ id }) => id === serverId);
+      removed = await removeFloatingIps(session, floatingIpsOf(ips, shop.provider, serverId, server), signal);
+    }
   }
+  const sinceMs = shop.clock.nowMs();
   while (await deleteServer(session, serverId, signal)) {
     const askedMs = shop.clock.nowMs();
     do {
-      if (!isThere(await nextServers(shop, signal), serverId)) return;
+      if (!isThere(await nextServers(shop, signal, sinceMs), serverId)) return;
     } while (shop.clock.nowMs() - askedMs < ASK_AGAIN_MS);
   }
 }

@@ -24,13 +24,14 @@ export async function waitForAddress(
   const rules = addressRules(session, inventory);
   const wanted =
     session.cloud.floatingIps && readPoolOptions(spec.pool).autoFloatingIp && needsFloatingIp(active, rules)
-      ? await giveFloatingIp(session, shop.provider, active, rules, context.signal)
+      ? await giveFloatingIp(session, shop, active, rules, context)
       : undefined;
   let server = active;
   if (wanted !== undefined) {
     context.log.debug('floating IP given', { address: wanted });
+    const sinceMs = shop.clock.nowMs();
     while (!addressesOf(server).some(({ address }) => address === wanted)) {
-      const listed = (await nextServers(shop, context.signal)).find(({ id }) => id === active['id']);
+      const listed = (await nextServers(shop, context.signal, sinceMs)).find(({ id }) => id === active['id']);
       if (listed === undefined)
         throw new LaunchError('address', `the server ${textOf(active['id'])} is gone`);
       server = listed;

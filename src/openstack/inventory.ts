@@ -4,7 +4,8 @@ import type { Unready } from '../driver/driver.ts';
 import { classifyNetworks, type Network, type NetworkMap } from './addresses.ts';
 import { chooseFlavor, missingFlavor, type Flavor } from './flavors.ts';
 import { readLabelOptions, type LabelOptions, type ProviderOptions } from './options.ts';
-import { findImages, listFlavors, listNetworks, listZones } from './services.ts';
+import { textOf } from './section.ts';
+import { findImages, listFlavors, listImages, listNetworks, listZones } from './services.ts';
 import type { Session } from './session.ts';
 
 export interface Inventory {
@@ -14,6 +15,8 @@ export interface Inventory {
   networks: NetworkMap;
   /** By the `name` of each cloud-image of the provider; missing: the cloud has none. */
   imageIds: ReadonlyMap<string, string>;
+  /** Names of the images that there are, for messages; only read where a cloud-image is missing. */
+  imageNames: readonly string[];
   /** Nova chooses a network itself when asked to (2.37). */
   automaticNetwork: boolean;
   /** There is a volume service. */
@@ -26,7 +29,7 @@ export async function loadInventory(
   options: ProviderOptions,
   signal: AbortSignal,
 ): Promise<Inventory> {
-  const [flavors, zones, networks, imageIds, automaticNetwork, hasVolumes] = await Promise.all([
+  const [flavors, zones, networks, images, automaticNetwork, hasVolumes] = await Promise.all([
     listFlavors(session, signal),
     listZones(session, signal),
     listNetworks(session, signal),
@@ -38,7 +41,7 @@ export async function loadInventory(
     flavors,
     zones,
     networks: classifyNetworks(networks, session.cloud.networks),
-    imageIds,
+    ...images,
     automaticNetwork,
     hasVolumes,
   };
@@ -50,19 +53,21 @@ async function findCloudImages(
   config: ProviderConfig,
   { cloudImages }: ProviderOptions,
   signal: AbortSignal,
-): Promise<Map<string, string>> {
+): Promise<Pick<Inventory, 'imageIds' | 'imageNames'>> {
   const used = new Set(
     [...config.pools.values()].flatMap((pool) =>
       [...pool.labels.values()].flatMap((label) => readLabelOptions(pool, label).cloudImage ?? []),
     ),
   );
-  const found = new Map<string, string>();
+  const imageIds = new Map<string, string>();
   for (const image of cloudImages.values()) {
     if (!used.has(image.name)) continue;
     const id = image.id ?? (await findImages(session, image.lookUp, signal))[0]?.['id'];
-    if (typeof id === 'string') found.set(image.name, id);
+    if (typeof id === 'string') imageIds.set(image.name, id);
   }
-  return found;
+  if (imageIds.size === used.size) return { imageIds, imageNames: [] };
+  const names = (await listImages(session, signal)).map(({ name }) => textOf(name));
+  return { imageIds, imageNames: [...new Set(names.filter((name) => name !== ''))].sort() };
 }
 
 /** Finds networks by name or id; `unknown` are those that are not there. */
@@ -99,7 +104,7 @@ export function whyUnready(
 }
 
 function imageProblem(
-  { imageIds }: Inventory,
+  { imageIds, imageNames }: Inventory,
   { cloudImage, diskimage }: LabelOptions,
   { cloudImages, diskimages }: ProviderOptions,
 ): string | undefined {
@@ -110,7 +115,16 @@ function imageProblem(
   if (cloudImage === undefined || imageIds.has(cloudImage)) return undefined;
   const wanted = cloudImages.get(cloudImage)?.lookUp ?? cloudImage;
   const shown = wanted === cloudImage ? '' : ` (cloud-image ${JSON.stringify(cloudImage)})`;
-  return `cloud-images: expected an active image of the cloud, by name or id, found ${JSON.stringify(wanted)}${shown}`;
+  return `cloud-images: expected an active image of the cloud (${listed(imageNames)}), by name or id, found ${JSON.stringify(wanted)}${shown}`;
+}
+
+/** Clouds have hundreds of images. */
+const MOST_LISTED = 20;
+
+function listed(names: readonly string[]): string {
+  const more = names.length - MOST_LISTED;
+  const shown = names.slice(0, MOST_LISTED).join(', ') || 'none';
+  return more > 0 ? `${shown} and ${more} more` : shown;
 }
 
 function networkProblem(inventory: Inventory, { networks }: LabelOptions): string | undefined {

@@ -1,9 +1,11 @@
 /** What servers have left behind: ports, floating IPs and volumes. Removed when seen twice, as leaked servers are. */
 import { reasonOf } from '../errors.ts';
-import { floatingIpPrefix, markOf } from './mark.ts';
+import { removeFloatingIps } from './floating-ips.ts';
+import { isLeftOver } from './left-over-ips.ts';
+import { markOf } from './mark.ts';
 import { serversOf } from './quota.ts';
 import { textOf, type Section } from './section.ts';
-import { deleteFloatingIp, deletePort, deleteVolume, listPorts, listVolumes } from './services.ts';
+import { deletePort, deleteVolume, listPorts, listVolumes } from './services.ts';
 import type { Session } from './session.ts';
 import { nextServers, type Workshop } from './workshop.ts';
 
@@ -16,8 +18,8 @@ interface Kind {
   what: string;
   /** How long something must have been seen before it goes. */
   ageMs: number;
-  find(session: Session, servers: ReadonlySet<string>, signal: AbortSignal): Promise<string[]>;
-  remove(session: Session, id: string, signal: AbortSignal): Promise<boolean>;
+  find(session: Session, servers: ReadonlySet<string>, signal: AbortSignal): Promise<Section[]>;
+  remove(session: Session, found: Section, signal: AbortSignal): Promise<boolean>;
 }
 
 export function createLeakHunt(shop: Workshop, needsVolumes: boolean): LeakHunt {
@@ -33,12 +35,13 @@ export function createLeakHunt(shop: Workshop, needsVolumes: boolean): LeakHunt 
     const before = seen.get(kind.what) ?? new Map<string, number>();
     const now = new Map<string, number>();
     seen.set(kind.what, now);
-    for (const id of await kind.find(session, servers, signal)) {
+    for (const found of await kind.find(session, servers, signal)) {
+      const id = textOf(found['id']);
       const firstMs = before.get(id);
       now.set(id, firstMs ?? shop.clock.nowMs());
       if (firstMs === undefined || shop.clock.nowMs() - firstMs < kind.ageMs) continue;
       shop.log.warning(`removing a ${kind.what} that a server has left behind`, { id });
-      await kind.remove(session, id, signal);
+      await kind.remove(session, found, signal);
       now.delete(id);
     }
   };
@@ -65,33 +68,25 @@ function ports(ageMs: number): Kind {
     ageMs,
     async find(session, servers, signal) {
       const down = await listPorts(session, { status: 'DOWN' }, signal);
-      const leaked = down.filter((port) => {
+      return down.filter((port) => {
         const [owner, device] = [textOf(port['device_owner']), textOf(port['device_id'])];
         return (owner === '' || owner.startsWith('compute:')) && device !== '' && !servers.has(device);
       });
-      return idsOf(leaked);
     },
-    remove: deletePort,
+    remove: (session, port, signal) => deletePort(session, textOf(port['id']), signal),
   };
 }
 
 /** Unattached ones that carry our mark; with `clean-floating-ips` all unattached ones of the project. */
-function floatingIps({ provider, options, floatingIps: list }: Workshop): Kind {
-  const prefix = floatingIpPrefix(provider);
+function floatingIps(shop: Workshop): Kind {
   return {
     what: 'floating IP',
     ageMs: 0,
     async find(session, servers, signal) {
       if (!session.cloud.floatingIps) return [];
-      const leaked = (await list.next(signal)).filter((ip) => {
-        if (ip['port_id']) return false;
-        const description = textOf(ip['description']);
-        if (!description.startsWith(prefix)) return options.cleanFloatingIps;
-        return !servers.has(description.slice(prefix.length));
-      });
-      return idsOf(leaked);
+      return (await shop.floatingIps.next(signal)).filter((ip) => isLeftOver(ip, servers, shop));
     },
-    remove: deleteFloatingIp,
+    remove: (session, ip, signal) => removeFloatingIps(session, [ip], signal),
   };
 }
 
@@ -102,18 +97,13 @@ function volumes(provider: string): Kind {
     ageMs: 0,
     async find(session, servers, signal) {
       if (!(await session.has('volume', signal))) return [];
-      const leaked = (await listVolumes(session, signal)).filter(
+      return (await listVolumes(session, signal)).filter(
         (volume) =>
           markOf(volume, provider) !== undefined &&
           ['available', 'error'].includes(textOf(volume['status'])) &&
           !serversOf(volume).some((id) => servers.has(id)),
       );
-      return idsOf(leaked);
     },
-    remove: deleteVolume,
+    remove: (session, volume, signal) => deleteVolume(session, textOf(volume['id']), signal),
   };
-}
-
-function idsOf(found: readonly Section[]): string[] {
-  return found.map(({ id }) => textOf(id));
 }

@@ -52,6 +52,7 @@ export function openProvider(config: ProviderConfig, deps: OpenstackDeps): Provi
     connection,
     servers: listed(listServers),
     floatingIps: listed(listFloatingIps),
+    takenIps: new Set(),
     unnamed: new Set(),
     destroy: (serverId, signal) => destroyServer(serverId, shop, signal),
     clock,

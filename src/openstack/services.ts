@@ -172,8 +172,47 @@ export async function createFloatingIp(
   return asSection(asSection(body)?.['floatingip']) ?? {};
 }
 
-export function deleteFloatingIp(session: Session, id: string, signal: AbortSignal): Promise<boolean> {
-  return deleteAt(session, 'network', `/floatingips/${id}`, signal);
+/** Gives one that is there to a port. Throws ServiceError 412 when it is not as it was listed any more. */
+export async function attachFloatingIp(
+  session: Session,
+  ip: Section,
+  floatingip: Section,
+  signal: AbortSignal,
+): Promise<void> {
+  await session.call({
+    service: 'network',
+    method: 'PUT',
+    path: `/floatingips/${textOf(ip['id'])}`,
+    json: { floatingip },
+    headers: ifUnchanged(ip),
+    signal,
+  });
+}
+
+/** Undefined: it is gone. */
+export async function getFloatingIp(
+  session: Session,
+  id: string,
+  signal: AbortSignal,
+): Promise<Section | undefined> {
+  try {
+    const path = `/floatingips/${id}`;
+    const { body } = await session.call({ service: 'network', method: 'GET', path, signal });
+    return asSection(asSection(body)?.['floatingip']);
+  } catch (error) {
+    if (hasStatus(error, 404)) return undefined;
+    throw error;
+  }
+}
+
+/** Throws ServiceError 412 when it is not as it was listed any more: somebody has taken it. */
+export function deleteFloatingIp(session: Session, ip: Section, signal: AbortSignal): Promise<boolean> {
+  return deleteAt(session, 'network', `/floatingips/${textOf(ip['id'])}`, signal, ifUnchanged(ip));
+}
+
+/** Neutron's extension `revision-if-match`. */
+function ifUnchanged({ revision_number: revision }: Section): Record<string, string> {
+  return typeof revision === 'number' ? { 'if-match': `revision_number=${revision}` } : {};
 }
 
 /** Active images of the name, the newest first; `name` may be an id as well. */
@@ -183,6 +222,12 @@ export async function findImages(session: Session, name: string, signal: AbortSi
   if (named.length > 0 || !/^[0-9a-f-]{32,36}$/i.test(name)) return named;
   const image = await getImage(session, name, signal);
   return image?.['status'] === 'active' ? [image] : [];
+}
+
+/** All active images that the project can use. */
+export function listImages(session: Session, signal: AbortSignal): Promise<Section[]> {
+  const query = { status: 'active', limit: '1000' };
+  return session.list({ service: 'image', path: '/images', key: 'images', query, signal });
 }
 
 /** Undefined: there is no such image. */
@@ -205,9 +250,10 @@ async function deleteAt(
   service: 'compute' | 'network' | 'volume' | 'image',
   path: string,
   signal: AbortSignal,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<boolean> {
   try {
-    await session.call({ service, method: 'DELETE', path, signal });
+    await session.call({ service, method: 'DELETE', path, headers, signal });
     return true;
   } catch (error) {
     if (hasStatus(error, 404)) return false;

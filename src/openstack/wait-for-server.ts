@@ -8,8 +8,11 @@ import { markVolume } from './services.ts';
 import { nextServers } from './workshop.ts';
 
 export async function waitUntilActive({ shop, context }: Launch, id: string): Promise<Section> {
+  const sinceMs = shop.clock.nowMs();
   for (;;) {
-    const server = (await nextServers(shop, context.signal)).find((candidate) => candidate['id'] === id);
+    const server = (await nextServers(shop, context.signal, sinceMs)).find(
+      (candidate) => candidate['id'] === id,
+    );
     if (server === undefined) {
       // A list that began after the creation and does not show it: somebody has deleted it.
       throw new LaunchError('start', `the server ${id} is gone, deleted by somebody else`);

@@ -16,6 +16,8 @@ export interface Workshop {
   connection: Connection;
   servers: SharedList<Section>;
   floatingIps: SharedList<Section>;
+  /** Ids of left-over floating IPs that launches have taken: no other launch of this process takes them too. */
+  takenIps: Set<string>;
   /** Nodes whose server may exist already, while its id is not yet stored: no leaks. */
   unnamed: Set<string>;
   destroy(serverId: string, signal: AbortSignal): Promise<void>;
@@ -25,14 +27,18 @@ export interface Workshop {
 
 const RETRY_LIST_MS = 2_000;
 
-/** The next list of servers. Trouble that passes is waited out: the caller's signal ends it. */
+/**
+ * The next list of servers, for one who has waited for something in it since `sinceMs`. Trouble that passes is waited out:
+ * the caller's signal ends it.
+ */
 export async function nextServers(
   { servers, clock, log }: Pick<Workshop, 'servers' | 'clock' | 'log'>,
   signal: AbortSignal,
+  sinceMs?: number,
 ): Promise<readonly Section[]> {
   for (;;) {
     try {
-      return await servers.next(signal);
+      return await servers.next(signal, sinceMs);
     } catch (error) {
       if (signal.aborted || !isPassing(error)) throw error;
       log.debug('the list of servers cannot be read now', { error: reasonOf(error) });

@@ -6,7 +6,7 @@ import { silentLogger } from '../../src/log.ts';
 import { makeRequest } from '../../src/model/request.ts';
 import { openEmbeddedStore } from '../../src/store/embedded.ts';
 import { until } from '../support/poll.ts';
-import { FAST_ROUNDS, startTestLauncher, type TestLauncherOptions } from '../support/launcher.ts';
+import { FAST_ROUNDS } from '../support/launcher.ts';
 import { startLauncherProcess } from '../support/launcher-process.ts';
 import { startSshServer } from '../support/ssh-server.ts';
 import { tempDir } from '../support/temp.ts';
@@ -19,64 +19,10 @@ import {
   skip,
   stopService,
   type Account,
-  inside,
 } from '../support/testcloud.ts';
+import { isEmpty, patient, start, unchecked, WAIT_MS, yaml } from '../support/testcloud-launcher.ts';
 
 t.setTimeout(0); // The suite's limit applies.
-
-const WAIT_MS = 120_000;
-const patient = { timeoutMs: WAIT_MS, intervalMs: 250 };
-
-interface Wanted {
-  cloud?: string;
-  provider?: string;
-  pool?: string;
-  label?: string;
-  image?: string;
-}
-
-/** A provider section with one label; `pool` and the others are further lines for their place. */
-function yaml({
-  cloud = 'testcloud',
-  provider = '',
-  pool = '',
-  label = '',
-  image = '',
-}: Wanted = {}): string {
-  return `
-labels: [{name: vm}]
-providers:
-  - name: cloud-a
-    cloud: ${cloud}
-    rate: 0
-    launch-retries: 1
-    ${provider}
-    cloud-images:
-      - {name: debian, image-name: small-raw, username: zuul${image}}
-    pools:
-      - name: main
-        networks: [private]
-        ${pool}
-        labels:
-          - {name: vm, cloud-image: debian, flavor-name: m1.tiny${label}}
-`;
-}
-
-/** Unless told otherwise with a driver that needs no floating IPs, which take their time. */
-const start = (t: Test, text: string, options: TestLauncherOptions = {}) =>
-  startTestLauncher(t, text, { drivers: [cloudDriver(t, inside)], waitMs: WAIT_MS, ...options });
-
-const unchecked = 'host-key-checking: false';
-
-async function isEmpty({ list }: Account): Promise<boolean> {
-  const found = await Promise.all([
-    list('compute', '/servers/detail', 'servers'),
-    list('network', '/floatingips', 'floatingips'),
-    list('volume', '/volumes/detail', 'volumes'),
-    list('network', '/ports?device_owner=compute:nova', 'ports'),
-  ]);
-  return found.every((things) => things.length === 0);
-}
 
 /** Every address of the cloud's external network belongs to this machine while the test runs. */
 function answerFor(t: Test, network: string): boolean {

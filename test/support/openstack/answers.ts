@@ -1,13 +1,9 @@
 /** How each service of the test's OpenStack answers, in the shapes that the real ones of the Zed release have. */
 import { createHash } from 'node:crypto';
+import { createFloatingIp, deleteFloatingIp, updateFloatingIp } from './floating-ip-answers.ts';
+import { fail, ok, one, remove, type Reply } from './replies.ts';
 import type { Asked } from './server.ts';
 import type { Server, Thing, World } from './world.ts';
-
-export interface Reply {
-  status: number;
-  headers?: Record<string, string>;
-  body?: unknown;
-}
 
 type Handler = (world: World, call: Asked, ...parts: string[]) => Reply;
 
@@ -39,7 +35,13 @@ const ROUTES: readonly [method: string, path: RegExp, handler: Handler][] = [
   ['DELETE', /^\/network\/v2\.0\/ports\/(.+)$/, ({ ports }, _, id) => remove(ports, id)],
   ['GET', /^\/network\/v2\.0\/floatingips$/, ({ floatingIps }) => ok({ floatingips: floatingIps })],
   ['POST', /^\/network\/v2\.0\/floatingips$/, createFloatingIp],
-  ['DELETE', /^\/network\/v2\.0\/floatingips\/(.+)$/, ({ floatingIps }, _, id) => remove(floatingIps, id)],
+  [
+    'GET',
+    /^\/network\/v2\.0\/floatingips\/(.+)$/,
+    ({ floatingIps }, _, id) => one('floatingip', floatingIps, id),
+  ],
+  ['PUT', /^\/network\/v2\.0\/floatingips\/(.+)$/, updateFloatingIp],
+  ['DELETE', /^\/network\/v2\.0\/floatingips\/(.+)$/, deleteFloatingIp],
   [
     'GET',
     /^\/image\/v2\/images$/,
@@ -237,24 +239,6 @@ function deleteServer(world: World, _: Asked, id = ''): Reply {
   return { status: 204 };
 }
 
-function createFloatingIp(world: World, { body }: Asked): Reply {
-  const wanted = (body as { floatingip: Record<string, unknown> }).floatingip;
-  const port = world.ports.find(({ id }) => id === wanted['port_id']);
-  const number = world.floatingIps.length + 1 + world.made * 10;
-  const ip = {
-    ...wanted,
-    id: `fip-${number}`,
-    floating_ip_address: `127.1.${1 + Math.floor(number / 250)}.${1 + (number % 250)}`,
-    status: 'ACTIVE',
-    server: port?.['device_id'],
-  };
-  world.floatingIps.push(ip);
-  const server = world.servers.find(({ id }) => id === port?.['device_id']);
-  const addresses = Object.values(server?.['addresses'] as Record<string, object[]>)[0];
-  addresses?.push({ addr: ip.floating_ip_address, version: 4, 'OS-EXT-IPS:type': 'floating' });
-  return { status: 201, body: { floatingip: ip } };
-}
-
 function createImage({ images }: World, { body }: Asked): Reply {
   const image = {
     ...(body as object),
@@ -276,29 +260,9 @@ function uploadImage({ images, imageData }: World, { body }: Asked, id = ''): Re
   return { status: 204 };
 }
 
-function ok(body: unknown): Reply {
-  return { status: 200, body };
-}
-
-function fail(code: number, message: string, kind = 'error'): Reply {
-  return { status: code, body: { [kind]: { code, message } } };
-}
-
-function one(key: string, things: readonly Thing[], id = ''): Reply {
-  const thing = things.find((candidate) => candidate.id === id);
-  return thing ? ok({ [key]: thing }) : fail(404, `${key} ${id} could not be found.`, 'itemNotFound');
-}
-
 function bare(things: readonly Thing[], id = ''): Reply {
   const thing = things.find((candidate) => candidate.id === id);
   return thing ? ok(thing) : fail(404, `${id} could not be found.`);
-}
-
-function remove(things: Thing[], id = ''): Reply {
-  const place = things.findIndex((thing) => thing.id === id);
-  if (place < 0) return fail(404, `${id} could not be found.`);
-  things.splice(place, 1);
-  return { status: 204 };
 }
 
 const NO_FILTERS = new Set(['sort', 'limit', 'marker']);

@@ -9,7 +9,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { tempDir } from '../temp.ts';
-import { answer, type Reply } from './answers.ts';
+import { answer } from './answers.ts';
+import type { Reply } from './replies.ts';
 import { makeWorld, type World } from './world.ts';
 
 export interface Asked {

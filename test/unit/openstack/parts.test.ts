@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { Clock } from '../../../src/clock.ts';
+import { systemClock, type Clock } from '../../../src/clock.ts';
 import { readRetryAfter } from '../../../src/openstack/http-failure.ts';
 import { createPace } from '../../../src/openstack/pace.ts';
 import { merge } from '../../../src/openstack/section.ts';
@@ -132,4 +132,49 @@ t.test('waiting for a list ends with the signal, or when all ends', async (t) =>
   await t.rejects(list.next(stop.signal), { message: 'stop' });
   list.close(new Error('closed'));
   await t.rejects(list.next(never), { message: 'closed' });
+});
+
+t.test(
+  'who has waited for long is given lists less often, and who has come lately as often as ever',
+  async (t) => {
+    const clock = quickClock();
+    const begun: number[] = [];
+    const list = createSharedList<number>(
+      () => (begun.push(clock.nowMs()), Promise.resolve([])),
+      1000,
+      clock,
+    );
+    const sinceMs = clock.nowMs();
+    while (clock.nowMs() - sinceMs < 600_000) await list.next(never, sinceMs);
+    const pauses = begun.slice(1).map((ms, index) => ms - (begun[index] ?? 0));
+    t.ok(
+      pauses.slice(0, 20).every((ms) => ms === 1000),
+      'at first once an interval',
+    );
+    t.same(pauses.slice(-5), [10_000, 10_000, 10_000, 10_000, 10_000]);
+    t.ok(begun.length < 130, `${begun.length} lists in ten minutes`);
+
+    const lastMs = begun.at(-1) ?? 0;
+    await Promise.all([list.next(never, clock.nowMs()), list.next(never, sinceMs)]);
+    t.equal((begun.at(-1) ?? 0) - lastMs, 1000);
+  },
+);
+
+t.test('one who asks while others wait patiently does not wait as long as they', async (t) => {
+  let calls = 0;
+  const list = createSharedList(() => Promise.resolve([(calls += 1)]), 10, systemClock);
+  await list.next(never);
+  const patient = list.next(never, systemClock.nowMs() - 3_600_000); // due in ten seconds
+  const startedMs = systemClock.nowMs();
+  t.same(await list.next(never), [2]);
+  t.same(await patient, [2], 'the list is for all');
+  t.ok(systemClock.nowMs() - startedMs < 9_000);
+});
+
+t.test('closing ends a patient wait at once', async (t) => {
+  const list = createSharedList<number>(() => Promise.resolve([]), 10, systemClock);
+  await list.next(never);
+  const patient = list.next(never, systemClock.nowMs() - 3_600_000);
+  list.close(new Error('closed'));
+  await t.rejects(patient, { message: 'closed' });
 });

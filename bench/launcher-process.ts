@@ -1,8 +1,9 @@
 /** The real launcher as a process of its own, as an operator runs it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Peers } from '../test/interop/peers.ts';
 import { atEnd } from './clean-up.ts';
 
 export interface LauncherProcess {
@@ -17,7 +18,7 @@ export async function startLauncher(
   directory: string,
   yaml: string,
   profileDir: string | undefined,
-  { webapp = false } = {},
+  { webapp = false, env = {} }: { webapp?: boolean; env?: NodeJS.ProcessEnv } = {},
 ): Promise<LauncherProcess> {
   const config = join(directory, 'nodepool.yaml');
   const log = join(directory, 'launcher.log');
@@ -31,7 +32,7 @@ export async function startLauncher(
       ...['-f', '-c', config, '--log-file', log, '--drain-time', '5'],
     ],
     // A process group of its own: Ctrl-C is for us, who then stop it in order.
-    { stdio: 'ignore', detached: true },
+    { stdio: 'ignore', detached: true, env: { ...process.env, ...env } },
   );
   const ended = once(child, 'exit');
   await once(child, 'spawn');
@@ -47,6 +48,31 @@ export async function startLauncher(
   });
   await waitForLine(log, 'launcher started', () => child.exitCode !== null);
   return { pid, stop };
+}
+
+/** The launcher of the Python Nodepool. It ends only when it is killed: it would wait for its threads. */
+export function startPeerLauncher(
+  peers: Peers,
+  directory: string,
+  yaml: string,
+  env: NodeJS.ProcessEnv = {},
+): LauncherProcess {
+  const config = join(directory, 'nodepool.yaml');
+  writeFileSync(config, yaml);
+  const log = openSync(join(directory, 'launcher.log'), 'w');
+  const args = ['-f', '--no-webapp', '-c', config, '-p', join(directory, 'pid')];
+  const child = spawn(peers.program('nodepool-launcher'), args, {
+    stdio: ['ignore', log, log],
+    detached: true,
+    env: { ...process.env, ...env },
+  });
+  closeSync(log);
+  const ended = once(child, 'exit');
+  const stop = atEnd('the Python Nodepool', async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  return { pid: child.pid as number, stop };
 }
 
 const START_MS = 30_000;

@@ -1,13 +1,13 @@
 /**
- * `npm run bench [-- --json] [-- --only runc|scheduling|zookeeper|cli|web] [-- --quick] [-- --peer]
- * [-- --profile DIR]`: how fast it is, against
- * what the machine can do at best. Prints medians and ratios; judges nothing by its exit code. docs/performance.md says
- * what each number means.
+ * `npm run bench [-- --json] [-- --only runc|scheduling|zookeeper|openstack|cli|web] [-- --quick] [-- --peer]
+ * [-- --profile DIR]`: how fast it is, against what the machine can do at best. Prints medians and ratios; judges nothing by
+ * its exit code. docs/performance.md says what each number means.
  */
 import { parseArgs } from 'node:util';
 import { benchCli } from './cli.ts';
 import { cleanUp, cleanUpOnSignals } from './clean-up.ts';
 import { describeMachine, renderJson, renderTable, type Report, type Row } from './report.ts';
+import { benchOpenstack } from './openstack.ts';
 import { benchRunc } from './runc.ts';
 import { benchScheduling } from './scheduling.ts';
 import { benchWeb } from './web.ts';
@@ -33,6 +33,7 @@ const SECTIONS: Record<string, (options: BenchOptions) => Promise<Section>> = {
   runc: benchRunc,
   scheduling: benchScheduling,
   zookeeper: benchZooKeeper,
+  openstack: benchOpenstack,
   cli: benchCli,
   web: benchWeb,
 };

@@ -2,9 +2,9 @@
 import { cpus, loadavg, release, totalmem } from 'node:os';
 
 export interface Row {
-  section: 'runc' | 'scheduling' | 'zookeeper' | 'cli' | 'web';
+  section: 'runc' | 'scheduling' | 'zookeeper' | 'openstack' | 'cli' | 'web';
   name: string;
-  unit: 'ms' | 'MB' | '/s' | 'a request';
+  unit: 'ms' | 's' | 'MB' | 'MB/s' | '/s' | 'a request' | 'a node';
   /** Median, where there are several samples. */
   value: number;
   /** How many samples the median is of. */

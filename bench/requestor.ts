@@ -32,7 +32,7 @@ const LOCK_MS = 10_000;
 const PATIENCE_MS = 120_000;
 
 /** On the embedded store in a directory, or on the store given, which is closed with it. */
-export async function openRequestor(place: string | Store): Promise<Requestor> {
+export async function openRequestor(place: string | Store, patienceMs = PATIENCE_MS): Promise<Requestor> {
   const store =
     typeof place === 'string' ? await openEmbeddedStore({ dir: place, log: silentLogger }) : place;
   const close = atEnd('requestor', () => store.close());
@@ -58,7 +58,7 @@ export async function openRequestor(place: string | Store): Promise<Requestor> {
     new Promise<string>((resolve, reject) => {
       const late = () =>
         reject(new Error(`request ${id} is still ${String(requests.entries.get(id)?.value.state)}`));
-      const timer = setTimeout(late, PATIENCE_MS);
+      const timer = setTimeout(late, patienceMs);
       waiting.set(id, {
         resolve: (nodeId) => (clearTimeout(timer), resolve(nodeId)),
         reject: (error) => (clearTimeout(timer), reject(error)),
@@ -88,7 +88,7 @@ export async function openRequestor(place: string | Store): Promise<Requestor> {
       new Promise((resolve, reject) => {
         const late = () =>
           reject(new Error(`node ${nodeId} is still ${String(nodes.entries.get(nodeId)?.value.state)}`));
-        const timer = setTimeout(late, PATIENCE_MS);
+        const timer = setTimeout(late, patienceMs);
         going.set(nodeId, () => (clearTimeout(timer), resolve()));
         if (!nodes.entries.has(nodeId)) going.get(nodeId)?.();
       }),

@@ -2,40 +2,22 @@
  * (d) The same requests with the state in ZooKeeper, over TLS: beside what its server can write at most, and with `--peer`
  * beside the launcher of the Python Nodepool with a driver that does nothing, on the same server.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { silentLogger } from '../src/log.ts';
-import { openZooKeeperStore } from '../src/store/zookeeper.ts';
 import { connect } from '../src/zookeeper/index.ts';
 import { installPeers } from '../test/interop/peers.ts';
-import { ask, startZooKeeper, zookeeperMissing } from '../test/support/zookeeper.ts';
-import { makeCertificates } from '../test/support/zookeeper-certs.ts';
-import { atEnd } from './clean-up.ts';
-import { startLauncher } from './launcher-process.ts';
+import { ask, zookeeperMissing } from '../test/support/zookeeper.ts';
+import { startLauncher, startPeerLauncher } from './launcher-process.ts';
 import { median, quantile, timeMs } from './measure.ts';
 import type { BenchOptions, Section } from './main.ts';
 import { cpuMs, memoryOf } from './proc.ts';
 import { atLeast, atMost, type Row } from './report.ts';
-import { openRequestor, type Requestor } from './requestor.ts';
+import type { Requestor } from './requestor.ts';
 import { makeNodesInUse } from './seed.ts';
+import { openPlace, startServer, type Server } from './zookeeper-place.ts';
 
 const SIZES = [100, 10_000];
 const IN_FLIGHT = 100;
 /** Writes under way at once when the server alone is measured. */
 const WRITERS = 512;
-
-interface Server {
-  port: number;
-  zookeeper: {
-    servers: { host: string; port: number }[];
-    chroot: string;
-    tls: { cert: string; key: string; ca: string };
-    sessionTimeoutMs: number;
-  };
-}
 
 interface Result {
   perSecond: number;
@@ -68,17 +50,6 @@ export async function benchZooKeeper(options: BenchOptions): Promise<Section> {
     else peer = found;
   }
   return { rows: rowsOf(results, peer, writesPerSecond), skipped };
-}
-
-async function startServer(): Promise<Server> {
-  const certs = await makeCertificates();
-  atEnd('certificates', certs.remove);
-  const zk = await startZooKeeper({ tls: certs.server, isDurable: true });
-  atEnd('ZooKeeper', zk.stop);
-  const { port, tlsPort } = zk.servers[0];
-  const servers = [{ host: 'localhost', port: tlsPort }];
-  const tls = { ca: certs.ca, ...certs.client };
-  return { port, zookeeper: { servers, chroot: '', tls, sessionTimeoutMs: 30_000 } };
 }
 
 /** Records of the usual size, written over and over. */
@@ -121,44 +92,16 @@ async function measurePeer(server: Server, options: BenchOptions): Promise<Resul
   const peers = await installPeers('nodepool');
   if (typeof peers === 'string') return peers;
   const place = await openPlace(server, 'peer');
-  const images = join(place.directory, 'images');
-  mkdirSync(images);
-  const config = join(place.directory, 'nodepool.yaml');
-  writeFileSync(
-    config,
-    `${place.yaml}images-dir: ${images}
-labels: [{name: small}]
+  const yaml = `${place.yaml}labels: [{name: small}]
 diskimages: []
 providers: [{name: bench, driver: test, pools: [{name: main, labels: [small]}]}]
-`,
-  );
-  const pidFile = join(place.directory, 'pid');
-  const args = ['-f', '--no-webapp', '-c', config, '-p', pidFile];
-  const child = spawn(peers.program('nodepool-launcher'), args, { stdio: 'ignore', detached: true });
-  const ended = once(child, 'exit');
-  atEnd('the Python Nodepool', async () => {
-    child.kill('SIGKILL');
-    await ended;
-  });
+`;
+  const launcher = startPeerLauncher(peers, place.directory, yaml);
   await runCrowd(place.requestor, IN_FLIGHT);
-  const result = await measure(server, place.requestor, child.pid as number, options.quick ? 100 : 400);
-  child.kill('SIGKILL');
-  await ended;
+  const result = await measure(server, place.requestor, launcher.pid, options.quick ? 100 : 400);
+  await launcher.stop();
   await place.requestor.close();
   return result;
-}
-
-async function openPlace({ zookeeper }: Server, name: string) {
-  const directory = mkdtempSync(join(tmpdir(), 'nodepool-bench-'));
-  atEnd(directory, () => rmSync(directory, { recursive: true, force: true }));
-  const chroot = `/${name}`;
-  const store = await openZooKeeperStore({ zookeeper: { ...zookeeper, chroot }, log: silentLogger });
-  const sections = {
-    'zookeeper-servers': zookeeper.servers.map((server) => ({ ...server, chroot })),
-    'zookeeper-tls': zookeeper.tls,
-  };
-  const lines = Object.entries(sections).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`);
-  return { directory, requestor: await openRequestor(store), yaml: lines.join('') };
 }
 
 async function measure(server: Server, requestor: Requestor, pid: number, count: number): Promise<Result> {

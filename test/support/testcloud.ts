@@ -55,7 +55,7 @@ export interface Account {
 }
 
 /** A second pair of eyes on the cloud: `testcloud`, or `testcloud-admin`. */
-export async function openAccount(t: Test, cloud = 'testcloud'): Promise<Account> {
+export async function openAccount(t: Pick<Test, 'teardown'>, cloud = 'testcloud'): Promise<Account> {
   const described = readCloud(await readClouds(surroundings), {
     cloud,
     region: undefined,

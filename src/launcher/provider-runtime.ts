@@ -73,8 +73,10 @@ function createQuotaCache(provider: Provider, deps: { log: Logger; clock: Clock;
       freshUntilMs = deps.clock.nowMs() + QUOTA_AGE_MS;
       if (JSON.stringify(before) !== JSON.stringify(limits) && !closed) deps.onChange();
     } catch (error) {
+      const isNews = trouble === undefined; // it is asked for every few seconds until it comes
       trouble = reasonOf(error);
-      deps.log.warning('cannot read the quota; the last known one is used', { error: trouble });
+      const tell = isNews ? deps.log.warning : deps.log.debug;
+      tell('cannot read the quota; the last known one is used', { error: trouble });
       freshUntilMs = deps.clock.nowMs() + QUOTA_RETRY_MS;
       if (!closed) deps.clock.after(QUOTA_RETRY_MS, deps.onChange);
     } finally {

@@ -90,7 +90,8 @@ export function openConnection(
       if (closed.signal.aborted) return;
       const reason = reasonOf(error);
       staleMs = 0;
-      if (reason !== trouble) log.error('the cloud cannot be used', { cloud: options.cloud, error });
+      if (trouble !== undefined && isSameTrouble(reason, trouble)) return;
+      log.error('the cloud cannot be used', { cloud: options.cloud, error });
       trouble = reason;
     }
     if (JSON.stringify([trouble, inventory && describe(inventory)]) !== before) onChange();
@@ -145,6 +146,12 @@ export function openConnection(
       await session?.close();
     },
   };
+}
+
+/** Every answer has another request id; that alone is no news. */
+function isSameTrouble(a: string, b: string): boolean {
+  const [first, second] = [a, b].map((text) => text.replace(/ \(req-[^)]*\)/g, ''));
+  return first === second;
 }
 
 /** What of an inventory decides whether labels can be served. */

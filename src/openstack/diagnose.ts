@@ -6,7 +6,7 @@ import type { Finding } from '../driver/driver.ts';
 import { reasonOf } from '../errors.ts';
 import type { Connection } from './connection.ts';
 import { chooseFlavor } from './flavors.ts';
-import { findNetworks, whyUnready, type Inventory } from './inventory.ts';
+import { findNetworks, missingNetworks, whyUnready, type Inventory } from './inventory.ts';
 import { readLabelOptions, readPoolOptions, type ProviderOptions } from './options.ts';
 import { textOf, type Section } from './section.ts';
 import type { Session } from './session.ts';
@@ -101,7 +101,7 @@ async function* checkPools(
     yield {
       what: `networks of ${pool.name}`,
       ok: unknown.length === 0,
-      detail: unknown.length === 0 ? networks + floating : `the cloud has no ${unknown.join(', ')}`,
+      detail: unknown.length === 0 ? networks + floating : missingNetworks(inventory, unknown),
     };
     const named = readPoolOptions(pool).securityGroups;
     for (const group of named.length > 0 ? named : ['default']) groups.add(group);

@@ -129,9 +129,12 @@ function listed(names: readonly string[]): string {
 
 function networkProblem(inventory: Inventory, { networks }: LabelOptions): string | undefined {
   const { unknown } = findNetworks(inventory, networks);
-  if (unknown.length === 0) return undefined;
+  return unknown.length === 0 ? undefined : `networks: ${missingNetworks(inventory, unknown)}`;
+}
+
+export function missingNetworks(inventory: Inventory, unknown: readonly string[]): string {
   const known = inventory.networks.all.map(({ name }) => name).join(', ') || 'none';
-  return `networks: expected networks of the cloud (${known}), found ${unknown.map((name) => JSON.stringify(name)).join(', ')}`;
+  return `expected networks of the cloud (${known}), found ${unknown.map((name) => JSON.stringify(name)).join(', ')}`;
 }
 
 function zoneProblem({ zones }: Inventory, { options }: PoolConfig): string | undefined {

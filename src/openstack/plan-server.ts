@@ -2,7 +2,7 @@
 import type { LaunchSpec } from '../driver/driver.ts';
 import { LaunchError } from '../errors.ts';
 import { chooseFlavor, missingFlavor } from './flavors.ts';
-import { findNetworks } from './inventory.ts';
+import { findNetworks, missingNetworks } from './inventory.ts';
 import type { Launch } from './launch-record.ts';
 import { serverMetadata } from './mark.ts';
 import { readPoolOptions } from './options.ts';
@@ -16,7 +16,7 @@ export function planServer({ spec, context, label, image, inventory, shop }: Lau
     throw new LaunchError('prepare', missingFlavor(inventory.flavors, label), { retriable: false });
   const { found, unknown } = findNetworks(inventory, label.networks);
   if (unknown.length > 0)
-    throw new LaunchError('prepare', `networks: the cloud has no ${unknown.join(', ')}`, {
+    throw new LaunchError('prepare', `networks: ${missingNetworks(inventory, unknown)}`, {
       retriable: false,
     });
   const { defaultInterface } = inventory.networks;

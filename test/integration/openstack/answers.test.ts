@@ -178,6 +178,19 @@ t.test('a wrong password is told with the cloud and the file, and its repair is 
   t.notMatch(text, /wrong-secret|"right"|token-\d/, 'no secret in any log line');
 });
 
+t.test('trouble that lasts is told once, although every answer has another request id', async (t) => {
+  const cloud = await startOpenstack(t);
+  cloud.writeClouds({}, { password: 'wrong-secret' });
+  const opened = openProvider(t, cloud, unchecked);
+  const reason = await opened.settled();
+  t.match(reason, /\(req-\d+\)/);
+  await until(() => cloud.count('POST', /\/auth\/tokens$/) >= 3, { timeoutMs: 60_000 });
+  await opened.launch('tiny').catch(() => undefined);
+  const told = opened.logged.filter(({ message }) => message === 'the cloud cannot be used');
+  t.equal(told.length, 1);
+  t.equal(opened.provider.unready(opened.pool, opened.label('tiny'))?.reason, reason);
+});
+
 t.test('what is wrong with a cloud is said with key, value and what there is', async (t) => {
   const expected: [Record<string, unknown>, Record<string, unknown>, RegExp][] = [
     [{ cloud: 'absent' }, {}, /^cloud: expected a cloud of .*clouds\.yaml \(main\), found "absent"$/],

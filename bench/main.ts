@@ -1,9 +1,10 @@
 /**
- * `npm run bench [-- --json] [-- --only runc|scheduling|zookeeper|openstack|cli|web] [-- --quick] [-- --peer]
+ * `npm run bench [-- --json] [-- --only runc|scheduling|zookeeper|openstack|cli|web|builder] [-- --quick] [-- --peer]
  * [-- --profile DIR]`: how fast it is, against what the machine can do at best. Prints medians and ratios; judges nothing by
  * its exit code. docs/performance.md says what each number means.
  */
 import { parseArgs } from 'node:util';
+import { benchBuilder } from './builder.ts';
 import { benchCli } from './cli.ts';
 import { cleanUp, cleanUpOnSignals } from './clean-up.ts';
 import { describeMachine, renderJson, renderTable, type Report, type Row } from './report.ts';
@@ -36,6 +37,7 @@ const SECTIONS: Record<string, (options: BenchOptions) => Promise<Section>> = {
   openstack: benchOpenstack,
   cli: benchCli,
   web: benchWeb,
+  builder: benchBuilder,
 };
 
 const { values } = parseArgs({

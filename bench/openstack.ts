@@ -10,7 +10,7 @@ import { installPeers, type Peers } from '../test/interop/peers.ts';
 import { zookeeperMissing } from '../test/support/zookeeper.ts';
 import { atEnd } from './clean-up.ts';
 import { startCountingProxy, type CountingProxy } from './counting-proxy.ts';
-import { startLauncher, startPeerLauncher, type LauncherProcess } from './launcher-process.ts';
+import { startLauncher, startPeerLauncher, type DaemonProcess } from './daemon-process.ts';
 import type { BenchOptions, Section } from './main.ts';
 import { timeMs } from './measure.ts';
 import { benchUpload } from './openstack-upload.ts';
@@ -139,7 +139,7 @@ async function measurePeer(server: Server, count: number, peer: Peers): Promise<
 
 async function measure(
   place: Place,
-  launcher: LauncherProcess,
+  launcher: DaemonProcess,
   { proxy }: Cloud,
   count: number,
 ): Promise<Result> {

@@ -1,5 +1,5 @@
 /** What the kernel says about a process (proc(5)). */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 
 /** The kernel counts in hundredths of a second, whatever its own clock is. */
 const TICK_MS = 10;
@@ -23,4 +23,15 @@ export function memoryOf(pid: number): Memory {
   const megabytes = (key: string) =>
     (Number(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1]) * 1024) / 1e6;
   return { rssMB: megabytes('Rss'), anonymousMB: megabytes('Anonymous') };
+}
+
+/** Forgets the peak, so that the next one is that of what follows (`clear_refs`, 5). */
+export function resetPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5');
+}
+
+/** The most that was resident at once. */
+export function peakMB(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return (Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024) / 1e6;
 }

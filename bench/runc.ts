@@ -3,7 +3,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { atEnd } from './clean-up.ts';
 import { missing } from './command.ts';
-import { startLauncher } from './launcher-process.ts';
+import { startLauncher } from './daemon-process.ts';
 import type { BenchOptions, Section } from './main.ts';
 import { interleave, median, timeMs } from './measure.ts';
 import { cpuMs, memoryOf } from './proc.ts';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { atEnd } from './clean-up.ts';
-import { startLauncher, type LauncherProcess } from './launcher-process.ts';
+import { startLauncher, type DaemonProcess } from './daemon-process.ts';
 import { interleave, median, quantile, timeMs } from './measure.ts';
 import type { BenchOptions, Section } from './main.ts';
 import { cpuMs, memoryOf, type Memory } from './proc.ts';
@@ -16,7 +16,7 @@ const IN_FLIGHT = 100;
 
 interface Place {
   size: number;
-  launcher: LauncherProcess;
+  launcher: DaemonProcess;
   requestor: Requestor;
   idle: Memory;
   busy: Memory[];

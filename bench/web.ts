@@ -9,7 +9,7 @@ import { chromium } from 'playwright-core';
 import { makeNode } from '../src/model/node.ts';
 import { freePort } from '../test/support/free-port.ts';
 import { atEnd } from './clean-up.ts';
-import { startLauncher } from './launcher-process.ts';
+import { startLauncher } from './daemon-process.ts';
 import type { BenchOptions, Section } from './main.ts';
 import { interleave, mean, median, quantile, timeMs } from './measure.ts';
 import { cpuMs } from './proc.ts';

@@ -5,7 +5,7 @@
 import { connect } from '../src/zookeeper/index.ts';
 import { installPeers } from '../test/interop/peers.ts';
 import { ask, zookeeperMissing } from '../test/support/zookeeper.ts';
-import { startLauncher, startPeerLauncher } from './launcher-process.ts';
+import { startLauncher, startPeerLauncher } from './daemon-process.ts';
 import { median, quantile, timeMs } from './measure.ts';
 import type { BenchOptions, Section } from './main.ts';
 import { cpuMs, memoryOf } from './proc.ts';

@@ -54,6 +54,7 @@ export function* warnAboutMain(main: Document): Generator<Warning> {
     const path = ['providers', index, 'launcher-host'];
     yield at(main, path, '"launcher-host" is for the merge of the config repository and ignored here');
   }
+  yield* warnOfBases(main, value);
   for (const [index, tenant] of mappingsOf(value['tenant-resource-limits'])) {
     for (const key of Object.keys(tenant).filter(
       (name) => name.startsWith('max') && !TENANT_KEYS.includes(name),
@@ -63,6 +64,41 @@ export function* warnAboutMain(main: Document): Generator<Warning> {
       const path = ['tenant-resource-limits', index, key];
       yield at(main, path, `${quote(key)} limits a resource of that name; ${quote(meant)} is probably meant`);
     }
+  }
+}
+
+/** Elements of diskimage-builder that make nothing by themselves: their images come from whoever has a subscription. */
+const NEEDS_BASE = ['rhel', 'rhel7'];
+const BASE_KEYS = ['DIB_LOCAL_IMAGE', 'DIB_CLOUD_IMAGES'];
+
+function* warnOfBases(main: Document, { diskimages }: Record<string, unknown>): Generator<Warning> {
+  const images = mappingsOf(diskimages);
+  const byName = new Map(images.map(([, image]) => [image['name'], image]));
+  for (const [index, image] of images) {
+    const line = [...ancestry(image, byName)];
+    if (image['abstract'] === true) continue;
+    const elements = line.flatMap(({ elements }) => (Array.isArray(elements) ? (elements as unknown[]) : []));
+    const element = NEEDS_BASE.find((name) => elements.includes(name));
+    const isGiven = line.some((one) => BASE_KEYS.some((key) => key in (asMapping(one['env-vars']) ?? {})));
+    if (element === undefined || isGiven) continue;
+    const path = ['diskimages', index, 'elements'];
+    yield at(
+      main,
+      path,
+      `${quote(element)} has no image to begin with: DIB_LOCAL_IMAGE is not among env-vars`,
+    );
+  }
+}
+
+/** An image and those that it is made from by `parent`. */
+function* ancestry(
+  image: Record<string, unknown>,
+  byName: ReadonlyMap<unknown, Record<string, unknown>>,
+): Generator<Record<string, unknown>> {
+  const seen = new Set<unknown>();
+  for (let one: typeof image | undefined = image; one && !seen.has(one); one = byName.get(one['parent'])) {
+    seen.add(one);
+    yield one;
   }
 }
 

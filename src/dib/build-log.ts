@@ -65,12 +65,12 @@ const TRACE = /^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \| )?\++ /;
 const OWN = /^(?:Command|Elements|Builder|Duration|Exit code): /;
 const STAMP = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \| /;
 const TROUBLE =
-  /error|exception|fail|not found|no such|no space|denied|cannot|missing|unable|invalid|duplicate|refused/i;
+  /error|exception|fail|not found|no such|no space|no source|denied|cannot|missing|unable|invalid|duplicate|refused/i;
 /** Programs that say so plainly. */
 const CERTAIN =
   /^(?:E:|error:|fatal:|nodepool:|\S*(?:Error|Exception):)|Element '.*' not found|No space left on device/i;
-/** Every call of sudo says this on a host without a name of its own; it harms nothing. */
-const NOISE = /^sudo: unable to resolve host/;
+/** Every call of sudo says the first on a host without a name of its own, and cleaning up ends with the others: no harm. */
+const NOISE = /^(?:sudo: unable to resolve host|(?:DEBUG|INFO) diskimage_builder\.)/;
 
 /** diskimage-builder runs what needs root so; the message of a command that fails is only here. */
 const AS_ROOT = /^DEBUG \S+ \[-\] exec_sudo: (.+) exec_sudo \S+$/;
@@ -87,12 +87,12 @@ export async function findReason(file: string): Promise<string | undefined> {
     if (TRACE.test(line)) continue;
     const printed = line.replace(STAMP, '');
     const text = printed.trim();
+    asRoot = AS_ROOT.exec(text)?.[1] ?? asRoot;
     if (text === '' || NOISE.test(text) || OWN.test(text)) continue;
     // Python shows lines of its own source, which only look like messages; the message is not indented.
     inTraceback =
       text.startsWith('Traceback (most recent call last)') || (inTraceback && /^\s/.test(printed));
     if (inTraceback) continue;
-    asRoot = AS_ROOT.exec(text)?.[1] ?? asRoot;
     if (text.endsWith(AS_ROOT_FAILED)) {
       certain ??= asRoot;
       continue;

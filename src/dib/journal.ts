@@ -20,7 +20,8 @@ export async function noteRunning(imagesDir: string, entry: JournalEntry): Promi
 }
 
 export async function forgetRunning(imagesDir: string, name: BuildName): Promise<void> {
-  await rm(fileOf(imagesDir, name), { force: true });
+  const file = fileOf(imagesDir, name);
+  for (const path of [file, `${file}.new`]) await rm(path, { force: true }); // A full disk leaves the second one.
 }
 
 export async function listRunning(imagesDir: string): Promise<JournalEntry[]> {

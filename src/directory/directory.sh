@@ -40,12 +40,18 @@ unpack() {
 	fi
 	id=$1
 	shift
-	tar -x -p "$@" -f - -C "$new" || fail 65 "cannot unpack the image"
+	tar -x -p "$@" -f - -C "$new" || fail 65 "cannot unpack the image$(no_room "$new")"
 	cat >/dev/null # tar stops at the end that the file itself tells
 	# diskimage-builder leaves out what is mounted in every system.
 	for name in dev proc run sys tmp; do [ -e "$new/$name" ] || mkdir "$new/$name"; done
 	[ -e "$new/etc/passwd" ] || fail 65 "the image holds no system: it has no /etc/passwd"
 	mv "$new" "$store/$id/rootfs"
+}
+
+# tar only says that it could not write everything.
+no_room() {
+	free_kib=$(df -P -k "$1" | awk 'NR == 2 { print $4 }')
+	[ "$free_kib" -ge 1024 ] || echo ": No space left on device"
 }
 
 # receive ID FORMAT BYTES [SHA256]: standard input is an image file.
@@ -59,6 +65,16 @@ receive() {
 		[ "${sum%% *}" = "$4" ] || fail 65 "the file arrived with SHA-256 ${sum%% *}, expected $4"
 	fi
 	mv "$file.new" "$file"
+}
+
+# copy ID FORMAT FILE: the same for a file of this machine. Whoever asks reads the copy, and calls `complete` when it is good.
+copy() {
+	: >"$store/$1/image.$2.new" # readable for all, whatever the file is
+	cp -- "$3" "$store/$1/image.$2.new"
+}
+
+complete() {
+	mv "$store/$1/image.$2.new" "$store/$1/image.$2"
 }
 
 # publish ID NAME CONTENT: from now on NAME is this image.
@@ -108,6 +124,6 @@ list() {
 }
 
 case $verb in
-begin | unpack | receive | publish | remove | list) "$verb" "$@" ;;
+begin | unpack | receive | copy | complete | publish | remove | list) "$verb" "$@" ;;
 *) fail 64 "unknown verb $verb" ;;
 esac

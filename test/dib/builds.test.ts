@@ -9,6 +9,7 @@ import { silentLogger } from '../../src/log.ts';
 import { openEmbeddedStore } from '../../src/store/embedded.ts';
 import { openBuilder } from '../support/builder.ts';
 import { buildProcesses, makeBuilderPlace, startBuilderProcess } from '../support/builder-process.ts';
+import { heldBelow } from '../support/dib/held.ts';
 import { dibElements, dibPython, ELEMENTS, skipBuilds } from '../support/dib/real.ts';
 import { until } from '../support/poll.ts';
 
@@ -19,22 +20,6 @@ const PATIENT = { timeoutMs: 240_000 };
 const SMALL = { DIB_JOURNAL_SIZE: '8' };
 
 const skip = skipBuilds();
-
-/** Mount points and loop devices below a directory. */
-function held(dir: string): string[] {
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' ')[4] ?? '')
-    .filter((point) => point.startsWith(`${dir}/`));
-  const loops = readdirSync('/sys/block').filter((name) => {
-    try {
-      return readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8').startsWith(`${dir}/`);
-    } catch {
-      return false;
-    }
-  });
-  return [...mounts, ...loops];
-}
 
 t.test('all formats are made in one run, with checksums and a manifest', { skip }, async (t) => {
   const b = await openBuilder(t, {
@@ -60,7 +45,7 @@ diskimages: [{name: small, elements: [host-os], formats: [raw, qcow2, tar], env-
   t.match(readFileSync(`${base}.d/dib-manifests/dib_environment`, 'utf8'), /DIB_IMAGE_NAME="?small/);
   t.match(execFileSync('tar', ['-xOf', `${base}.tar`, './etc/os-release'], { encoding: 'utf8' }), 'ID=host');
   t.match(b.log(id), /Build completed successfully\nDuration: [\d.]+ s\nExit code: 0\n$/);
-  t.same(held(realpathSync(b.dir)), []);
+  t.same(heldBelow(realpathSync(b.dir)), []);
 });
 
 t.test('an element that fails: its message is the reason, and nothing is left', { skip }, async (t) => {
@@ -75,7 +60,7 @@ diskimages: [{name: broken, elements: [host-os, fails-in-image], formats: [raw]}
   t.equal(value.error, `exit code ${value.exitCode ?? 0}: E: Unable to locate package no-such-package`);
   t.match(b.log(id), /Exit code: [1-9]\d*\n$/);
   t.same(b.files(), []);
-  t.same(held(realpathSync(b.dir)), []);
+  t.same(heldBelow(realpathSync(b.dir)), []);
   t.same(
     readdirSync(b.dir).filter((name) => name.startsWith('dib_')),
     [],
@@ -144,7 +129,7 @@ diskimages:
     const dir = realpathSync(b.dir);
     const { id } = await b.build('slow', 'building');
     await b.wait(() => b.log(id).includes('hanging for ever'), 'the element hangs');
-    const during = held(dir);
+    const during = heldBelow(dir);
     t.ok(
       during.some((name) => name.startsWith('loop')),
       during.join(' '),
@@ -156,7 +141,7 @@ diskimages:
     times.fire();
     const { value } = await b.build('slow', 'failed');
     t.equal(value.error, 'took longer than build-timeout, 86399 s');
-    t.same(held(dir), []);
+    t.same(heldBelow(dir), []);
     t.same(buildProcesses(b.imagesDir), []);
     t.same(b.files(), []);
     t.same(
@@ -183,7 +168,7 @@ for (const phase of ['install', 'finalise']) {
     first.child.kill('SIGKILL');
     await first.ended;
     t.not(buildProcesses(place.images).length, 0, 'the build goes on without its builder');
-    t.not(held(dir).length, 0);
+    t.not(heldBelow(dir).length, 0);
 
     place.configure({ ...image, pause: true }, top);
     startBuilderProcess(t, place);
@@ -191,7 +176,7 @@ for (const phase of ['install', 'finalise']) {
     t.teardown(() => store.close());
     await until(async () => (await store.builds.list()).length === 0, PATIENT);
     await until(() => buildProcesses(place.images).length === 0, PATIENT);
-    await until(() => held(dir).length === 0, PATIENT);
+    await until(() => heldBelow(dir).length === 0, PATIENT);
     await until(() => place.workDirs().length === 0, PATIENT);
     await until(() => !readdirSync(place.images).some((name) => name.startsWith('killed-')), PATIENT);
   });

@@ -17,6 +17,7 @@ export interface BuilderPlace {
   config: string;
   /** Writes nodepool.yaml: keys of the one diskimage, and those of the top level. */
   configure(diskimage: Record<string, unknown>, top?: Record<string, unknown>): void;
+  configureAll(diskimages: readonly Record<string, unknown>[], top?: Record<string, unknown>): void;
   /** All build logs in one text. */
   log(): string;
   workDirs(): string[];
@@ -27,18 +28,20 @@ export function makeBuilderPlace(t: Test): BuilderPlace {
   const images = join(dir, 'images');
   const config = join(dir, 'nodepool.yaml');
   mkdirSync(images);
+  const configureAll: BuilderPlace['configureAll'] = (diskimages, top = {}) => {
+    const directories = {
+      'state-dir': join(dir, 'state'),
+      'images-dir': images,
+      'build-log-dir': join(dir, 'logs'),
+    };
+    writeFileSync(config, JSON.stringify({ ...directories, ...top, diskimages }));
+  };
   return {
     dir,
     images,
     config,
-    configure(diskimage, top = {}) {
-      const directories = {
-        'state-dir': join(dir, 'state'),
-        'images-dir': images,
-        'build-log-dir': join(dir, 'logs'),
-      };
-      writeFileSync(config, JSON.stringify({ ...directories, ...top, diskimages: [diskimage] }));
-    },
+    configure: (diskimage, top) => configureAll([diskimage], top),
+    configureAll,
     log() {
       try {
         return readdirSync(join(dir, 'logs'))

@@ -44,3 +44,22 @@ t.test('does not fill the screen with labels that nothing offers', async (t) => 
   const [warning] = await warningsOf(t, ['labels:', ...labels].join('\n'));
   t.match(warning, /no pool here offers: label-0, .*, label-9 and 20 more$/);
 });
+
+t.test('tells images of RHEL that have nothing to begin with', async (t) => {
+  const main = `diskimages:
+  - {name: base, abstract: true, elements: [vm, rhel]}
+  - {name: bare, parent: base}
+  - name: given
+    parent: base
+    env-vars: {DIB_LOCAL_IMAGE: /var/lib/nodepool/images/rhel.qcow2}
+  - name: old
+    elements:
+      - rhel7
+  - {name: fetched, elements: [rhel7], env-vars: {DIB_CLOUD_IMAGES: "https://images.example.com"}}
+  - {name: common, elements: [rhel-common, centos]}
+`;
+  t.same(await warningsOf(t, main), [
+    'nodepool.yaml:3: "rhel" has no image to begin with: DIB_LOCAL_IMAGE is not among env-vars',
+    'nodepool.yaml:8: "rhel7" has no image to begin with: DIB_LOCAL_IMAGE is not among env-vars',
+  ]);
+});

@@ -44,6 +44,16 @@ t.test('shell traces and the harmless words of sudo are no reasons', async (t) =
   t.equal(reason, 'error: there is no file /var/lib/nodepool/.ssh/zuul_rsa.pub');
 });
 
+t.test('what diskimage-builder says while it cleans up is no reason', async (t) => {
+  const reason = await reasonIn(t, [
+    'No source for a base image file configured.',
+    'See rhel element readme for details on how to obtain and use a base image.',
+    "DEBUG diskimage_builder.block_device.blockdevice [-] Params [{'config': '/tmp/x'}] __init__ /usr/lib/x.py:232",
+    'INFO diskimage_builder.block_device.blockdevice [-] State already cleaned - no way to do anything here',
+  ]);
+  t.equal(reason, 'No source for a base image file configured.');
+});
+
 t.test('where nothing speaks of trouble, the last line is all there is to say', async (t) => {
   t.equal(await reasonIn(t, ['one', 'two']), 'two');
   t.equal(await reasonIn(t, ['']), undefined);

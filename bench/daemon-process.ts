@@ -1,4 +1,4 @@
-/** The real launcher as a process of its own, as an operator runs it. */
+/** The real daemons as processes of their own, as an operator runs them. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Peers } from '../test/interop/peers.ts';
 import { atEnd } from './clean-up.ts';
 
-export interface LauncherProcess {
+export interface DaemonProcess {
   pid: number;
   stop(): Promise<void>;
 }
@@ -19,17 +19,44 @@ export async function startLauncher(
   yaml: string,
   profileDir: string | undefined,
   { webapp = false, env = {} }: { webapp?: boolean; env?: NodeJS.ProcessEnv } = {},
-): Promise<LauncherProcess> {
+): Promise<DaemonProcess> {
+  const args = [...(webapp ? [] : ['--no-webapp']), '--drain-time', '5'];
+  return await startDaemon('launcher', { directory, yaml, profileDir, args, env });
+}
+
+export async function startBuilder(
+  directory: string,
+  yaml: string,
+  profileDir: string | undefined,
+): Promise<DaemonProcess> {
+  return await startDaemon('builder', { directory, yaml, profileDir, args: ['--no-webapp'] });
+}
+
+async function startDaemon(
+  name: 'launcher' | 'builder',
+  {
+    directory,
+    yaml,
+    profileDir,
+    args,
+    env = {},
+  }: {
+    directory: string;
+    yaml: string;
+    profileDir: string | undefined;
+    args: readonly string[];
+    env?: NodeJS.ProcessEnv;
+  },
+): Promise<DaemonProcess> {
   const config = join(directory, 'nodepool.yaml');
-  const log = join(directory, 'launcher.log');
+  const log = join(directory, `${name}.log`);
   writeFileSync(config, yaml);
   const child = spawn(
     process.execPath,
     [
       ...(profileDir === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileDir]),
-      join(import.meta.dirname, '../dist/bin/nodepool-launcher.js'),
-      ...(webapp ? [] : ['--no-webapp']),
-      ...['-f', '-c', config, '--log-file', log, '--drain-time', '5'],
+      join(import.meta.dirname, `../dist/bin/nodepool-${name}.js`),
+      ...['-f', '-c', config, '--log-file', log, ...args],
     ],
     // A process group of its own: Ctrl-C is for us, who then stop it in order.
     { stdio: 'ignore', detached: true, env: { ...process.env, ...env } },
@@ -39,14 +66,14 @@ export async function startLauncher(
   child.unref();
   const pid = child.pid as number;
 
-  const stop = atEnd(`launcher, process ${pid}`, async () => {
+  const stop = atEnd(`${name}, process ${pid}`, async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
     await ended;
     clearTimeout(timer);
   });
-  await waitForLine(log, 'launcher started', () => child.exitCode !== null);
+  await waitForLine(log, `${name} started`, () => child.exitCode !== null);
   return { pid, stop };
 }
 
@@ -56,7 +83,7 @@ export function startPeerLauncher(
   directory: string,
   yaml: string,
   env: NodeJS.ProcessEnv = {},
-): LauncherProcess {
+): DaemonProcess {
   const config = join(directory, 'nodepool.yaml');
   writeFileSync(config, yaml);
   const log = openSync(join(directory, 'launcher.log'), 'w');
@@ -88,7 +115,7 @@ async function waitForLine(log: string, text: string, isOver: () => boolean): Pr
   };
   while (!read().includes(text)) {
     if (isOver() || performance.now() > deadline)
-      throw new Error(`the launcher does not start; its log says:\n${read()}`);
+      throw new Error(`it does not start; its log says:\n${read()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -1,0 +1,58 @@
+/** Reads a file while another program writes it: when the copy is complete, its sum is known too. */
+import { createHash } from 'node:crypto';
+import { open, type FileHandle } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** At the end of what is there, so long until the next look. */
+const LOOK_MS = 5;
+const PART_BYTES = 1024 * 1024;
+
+export interface Sum {
+  bytes: number;
+  sha256: string;
+}
+
+/**
+ * What stands in the file when `copying` has ended, read from the file itself and not from what it is a copy of. It is in
+ * memory still, so that this costs little more than the hash. Throws what `copying` throws.
+ */
+export async function followCopy(
+  file: string,
+  copying: Promise<unknown>,
+  onProgress: (bytes: number) => void,
+): Promise<Sum> {
+  let over = false;
+  const end = copying.then(
+    () => void (over = true),
+    () => void (over = true),
+  );
+  const pause = () => Promise.race([end, sleep(LOOK_MS)]);
+  const hash = createHash('sha256');
+  const part = Buffer.allocUnsafe(PART_BYTES);
+  let bytes = 0;
+  let handle: FileHandle | undefined;
+  try {
+    for (;;) {
+      const wasOver = over; // Before the look, so that nothing can come after it.
+      handle ??= await openIfThere(file);
+      const { bytesRead = 0 } = (await handle?.read(part, 0, part.length, bytes)) ?? {};
+      hash.update(part.subarray(0, bytesRead));
+      if (bytesRead > 0) onProgress((bytes += bytesRead));
+      else if (wasOver) break;
+      else await pause();
+    }
+  } finally {
+    await handle?.close();
+    await copying;
+  }
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+async function openIfThere(file: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(file, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,7 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseBuildId, type ImageBuild } from '../model/image.ts';
-import { putMark } from '../operator/image-actions.ts';
+import { requestBuild } from '../operator/image-actions.ts';
 import { formatSpan } from '../operator/cell.ts';
 import type { Entry, Store } from '../store/store.ts';
 import { EXIT_FAILED, Failure } from './failure.ts';
@@ -19,7 +19,7 @@ export const run: Run = async (tools, { args, options }) => {
   if (image.pause) throw new Failure(`Skipping build request for image ${name}; paused`);
   const store = await tools.openStore();
   const before = new Set((await store.builds.list()).filter(isOver).map(({ id }) => id));
-  await putMark(store.buildRequests, name);
+  await requestBuild(store, name);
   const paused = (await store.imagePauses.get(name)) !== undefined;
   if (!options.wait) {
     if (paused) say(tools, `${name} is paused: the request waits for nodepool image-unpause ${name}`);

@@ -59,7 +59,7 @@ function nextAgeS({ builds, image }: Facts): number {
 function pauseAfterFailure({ builds, request, definition }: Facts): number {
   const failed = newestFailed(builds);
   if (failed === undefined) return 0;
-  if (request && request.createdMs / 1000 > failed.value.stateTimeS) return 0;
+  if (request && request.modifiedMs / 1000 > failed.value.stateTimeS) return 0;
   if (failed.value.definition !== null && failed.value.definition !== definition) return 0;
   return failed.value.stateTimeS + pauseS(failed.value.failures ?? 1);
 }

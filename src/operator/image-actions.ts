@@ -18,6 +18,19 @@ export async function putMark(collection: Collection<ImageMark>, image: string):
   }
 }
 
+/**
+ * Asks for a build. Asking again makes the request a new one, so that what has failed meanwhile is tried at once and not after the
+ * pause that failures earn.
+ */
+export async function requestBuild({ buildRequests }: Store, image: string): Promise<void> {
+  try {
+    await buildRequests.update(image, (mark) => mark);
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    await putMark(buildRequests, image);
+  }
+}
+
 /** `debian-0f…`: the builder removes it as soon as no provider uses it. */
 export async function deleteBuild(store: Store, name: string, clock: Clock): Promise<void> {
   const dash = name.lastIndexOf('-');

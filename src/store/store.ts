@@ -30,7 +30,7 @@ export interface Store {
   readonly builds: Collection<ImageBuild>;
   /** Ids are `<image>/<build>/<provider>/<10 digits>`: created with `prefix: '<image>/<build>/<provider>/'`. */
   readonly uploads: Collection<ImageUpload>;
-  /** Ids are `<image>`. A build of the image is wanted; the entry's `createdMs` says since when. */
+  /** Ids are `<image>`. A build of the image is wanted; the entry's `createdMs` says since when, `modifiedMs` when it was last asked for. */
   readonly buildRequests: Collection<ImageMark>;
   /** Ids are `<image>`. The image is not to be built. */
   readonly imagePauses: Collection<ImageMark>;

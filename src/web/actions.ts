@@ -8,7 +8,7 @@ import type { Logger } from '../log.ts';
 import { drainId } from '../model/drain.ts';
 import { drainPool } from '../operator/drain-pool.ts';
 import { holdNode } from '../operator/hold-node.ts';
-import { putMark } from '../operator/image-actions.ts';
+import { requestBuild } from '../operator/image-actions.ts';
 import { markDeleting } from '../operator/mark-deleting.ts';
 import { Refusal } from '../operator/refusal.ts';
 import type { Store } from '../store/store.ts';
@@ -57,7 +57,7 @@ export function addActions(router: Router, deps: ActionDeps): void {
   on('/images/:image/build', 'build an image', async ({ params }) => {
     const { image = '' } = params;
     if (!imageNames(deps.views).includes(image)) throw new HttpError(404, `there is no image ${image}`);
-    await putMark(store.buildRequests, image);
+    await requestBuild(store, image);
     return { build_requested: true };
   });
   const drain: Work = async ({ params }) => {

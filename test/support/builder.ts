@@ -9,7 +9,8 @@ import { loadConfig } from '../../src/config/load.ts';
 import { startBuilder, type Builder, type BuilderOptions } from '../../src/dib/builder.ts';
 import type { Driver } from '../../src/driver/driver.ts';
 import { createLogger, type LogEvent } from '../../src/log.ts';
-import { makeMark, type ImageBuild, type ImageUpload } from '../../src/model/image.ts';
+import type { ImageBuild, ImageUpload } from '../../src/model/image.ts';
+import { requestBuild } from '../../src/operator/image-actions.ts';
 import { openEmbeddedStore } from '../../src/store/embedded.ts';
 import type { Entry, Store, View } from '../../src/store/store.ts';
 import { tempDir } from './temp.ts';
@@ -147,9 +148,7 @@ export async function openBuilder(t: Test, setup: BuilderSetup): Promise<TestBui
       wait(() => findBuild(image, state, not), `a build of ${image} that is ${state}`),
     upload: (provider, state, not = []) =>
       wait(() => findUpload(provider, state, not), `an upload to ${provider} that is ${state}`),
-    async request(image) {
-      await store.buildRequests.create(makeMark(), { id: image });
-    },
+    request: (image) => requestBuild(store, image),
     log(build) {
       const file = join(logDir, `${build.replace('/', '-')}.log`);
       return existsSync(file) ? readFileSync(file, 'utf8') : '';

@@ -81,8 +81,13 @@ t.test('lists uploads with their progress, and empty tables with their header', 
 t.test('image-build asks once, and refuses what cannot be built', async (t) => {
   const { store, run } = await openCli(t, { config: configOf() });
   t.match(await run(['image-build', 'debian']), { code: 0, stdout: '' });
+  const [first] = await store.buildRequests.list();
+  t.match(first, { id: 'debian' });
   t.match(await run(['image-build', 'debian']), { code: 0 });
-  t.match(await store.buildRequests.list(), [{ id: 'debian' }]);
+  const [second, ...others] = await store.buildRequests.list();
+  t.match(second, { id: 'debian', createdMs: first?.createdMs });
+  t.not(second?.version, first?.version, 'written again: a failure between the two is no reason to wait');
+  t.same(others, []);
   t.match(await run(['image-build', 'debain']), {
     code: 1,
     stderr: 'nodepool: Trying to build a non disk-image-builder image: debain (did you mean "debian"?)\n',

@@ -107,6 +107,9 @@ t.test(
     t.equal(again.value.failures, 2);
     t.equal(readFileSync(join(b.dir, 'runs'), 'utf8').trim().split('\n').length, 2);
     t.ok(await b.store.buildRequests.get('debian'), 'the request stays until a build is ready');
+    await b.request('debian');
+    const third = await b.build('debian', 'failed', [id, again.id]);
+    t.equal(third.value.failures, 3, 'asking again is enough, although the first request is still there');
     await b.wait(() => !b.builds.entries.has(id), 'only the last failure is shown');
     await b.reload(debian());
     await b.build('debian', 'ready');

@@ -4,13 +4,13 @@ import { decideBuild, pauseS, type Facts } from '../../../src/dib/due.ts';
 import { makeBuild, makeMark, type ImageBuild } from '../../../src/model/image.ts';
 import type { Entry } from '../../../src/store/store.ts';
 
-const entry = <T>(id: string, value: T, createdMs = 0): Entry<T> => ({
+const entry = <T>(id: string, value: T, modifiedMs = 0): Entry<T> => ({
   id,
   value,
   version: 1,
   locked: false,
-  createdMs,
-  modifiedMs: 0,
+  createdMs: 0,
+  modifiedMs,
 });
 const build = (given: Partial<ImageBuild>) =>
   entry(

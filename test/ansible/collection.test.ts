@@ -27,6 +27,39 @@ t.test('is built, installed, and documents every module and role', { skip }, asy
   t.same(Object.keys(known).sort(), roles.map(name).sort());
 });
 
+t.test('a system that is not supported is refused before anything is changed', { skip }, async (t) => {
+  const { play } = await installCollection(t);
+  const facts = {
+    distribution: 'Slackware',
+    distribution_version: '15.0',
+    distribution_major_version: '15',
+    os_family: 'Slackware',
+    hostname: 'h1',
+  };
+  for (const role of roles) {
+    const failed = await play(
+      [
+        {
+          hosts: 'localhost',
+          connection: 'local',
+          gather_facts: false,
+          collections: ['softwarefactory.nodepool'],
+          tasks: [
+            { 'ansible.builtin.set_fact': { ...facts, cacheable: true } },
+            { 'ansible.builtin.include_role': { name: role } },
+          ],
+        },
+      ],
+      ['--check'], // a role that went on would change this machine
+    ).then(
+      () => 'not refused',
+      (error: { all?: string }) => error.all ?? '',
+    );
+    t.match(failed, /does not know Slackware 15\.0;.*Debian 12/s, role);
+    t.match(failed, /changed=0 .*failed=1 /, role);
+  }
+});
+
 t.test('every module and its documentation are a pair', async (t) => {
   const sources = readdirSync(new URL('../../src/modules/', import.meta.url))
     .filter((file) => /^\w+\.ts$/.test(file))

@@ -1,6 +1,6 @@
 /** A job that tries to get out: what it can and cannot reach, as docs/security.md promises. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { makeWorld, runcMissing, type World } from './world.ts';
@@ -83,6 +83,14 @@ t.test('a job reaches nothing of the hypervisor', { skip, timeout: 60_000 }, asy
   );
   t.notOk(existsSync(`/tmp/${marker}`), 'nor does it show on the host');
   t.ok(existsSync(join(world.base, instance.externalId, 'homedir', marker)));
+
+  const network = await world.ssh(instance, 'readlink /proc/self/ns/net; cut -d : -f 1 -s /proc/net/dev');
+  const interfaces = readFileSync('/proc/net/dev', 'utf8').match(/^.*(?=:)/gm) ?? [];
+  t.strictSame(
+    network.stdout.trimEnd().split('\n'),
+    [readlinkSync('/proc/self/ns/net'), ...interfaces],
+    'but the network is that of the hypervisor',
+  );
 
   const status = await world.ssh(instance, 'grep -E "Cap(Eff|Amb)|NoNewPrivs|Seccomp:" /proc/self/status');
   t.strictSame(status.stdout.replace(/\t/g, ' ').split('\n').slice(0, 4), [

@@ -3,6 +3,8 @@ import { dirname, join } from 'node:path';
 import type { Options } from './options.ts';
 
 export interface Places {
+  /** `/etc/software-factory` */
+  settingsDir: string;
   /** `/var/lib/software-factory` */
   root: string;
   ansibleRoot: string;
@@ -32,11 +34,12 @@ export interface Places {
   logs: string;
 }
 
-export function placesOf({ ansibleRoot, lib, configDir }: Options): Places {
+export function placesOf({ config, ansibleRoot, lib, configDir }: Options): Places {
   const root = dirname(ansibleRoot);
   const isDefault = root === '/var/lib/software-factory';
   const logs = isDefault ? '/var/log/software-factory' : join(root, 'log');
   return {
+    settingsDir: dirname(config),
     root,
     ansibleRoot,
     groupVars: join(ansibleRoot, 'group_vars/all.yaml'),

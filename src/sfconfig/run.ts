@@ -38,31 +38,37 @@ export interface Context extends RunDeps, Prepared {
 export async function runSfconfig(options: Options, deps: RunDeps): Promise<number> {
   const say = (line: string) => void deps.io.stdout.write(`${line}\n`);
   let lock: RunLock | undefined;
-  try {
-    let prepared = await prepare(options);
-    const places = placesOf(options);
-    if (!options.check) {
-      lock = await lockRuns(places.lockFile, {
-        signal: deps.signal,
-        onWait: () =>
-          say('another run of sfconfig, or an update of the config repository, is going on; waiting for it'),
-      });
-      prepared = await prepare(options); // somebody else may have changed the files meanwhile
-    }
+  const contextOf = (prepared: Prepared): Context => {
     for (const notice of prepared.notices) say(`note: ${notice}`);
-    const context = { ...deps, ...prepared, options, places, say };
-    return options.check ? await checkOnly(context) : await apply(context, lock);
+    return { ...deps, ...prepared, options, places, say };
+  };
+  const places = placesOf(options);
+  try {
+    if (options.check) return await checkOnly(contextOf(await prepare(options)));
+    // Mistakes are told before anybody waits; with a backup the files to read are in that.
+    if (options.recover === undefined) await prepare(options);
+    lock = await lockRuns(places.lockFile, {
+      signal: deps.signal,
+      onWait: () =>
+        say('another run of sfconfig, or an update of the config repository, is going on; waiting for it'),
+    });
+    if (options.recover !== undefined) {
+      await recover(options.recover, options, deps.signal);
+      say(`[+] Recovered ${options.recover}`);
+    }
+    return await apply(contextOf(await prepare(options)), lock);
   } catch (error) {
-    return report(error, deps);
+    return report(error, options, deps);
   } finally {
     await lock?.release();
   }
 }
 
-function report(error: unknown, { io, signal }: RunDeps): number {
+function report(error: unknown, { recover: backup }: Options, { io, signal }: RunDeps): number {
   if (error instanceof ConfigError) {
     for (const problem of error.problems) io.stderr.write(`${formatProblem(problem)}\n`);
-    io.stderr.write('sfconfig: nothing has been changed\n');
+    const what = backup === undefined ? 'nothing' : 'no other host';
+    io.stderr.write(`sfconfig: ${what} has been changed\n`);
   } else if (signal.aborted) io.stderr.write(`sfconfig: ${reasonOf(signal.reason)}\n`);
   else io.stderr.write(`sfconfig: ${reasonOf(error)}\n`);
   return 1;
@@ -72,7 +78,6 @@ async function apply(context: Context, lock: RunLock | undefined): Promise<numbe
   const { options, places, settings, say } = context;
   if (options.erase && !(await confirmErase(context))) return 1;
   await makeDirectories(places);
-  if (options.recover !== undefined) await recover(options.recover, context);
   for (const path of await makeKeys(places.lib, settings.fqdn)) say(`[+] Made ${path}`);
   const usesRepo = !options.disable && !options.erase && !options.skipSetup;
   const images = usesRepo ? await applyConfigRepo(context) : undefined;

@@ -7,7 +7,7 @@ export function logsPlaybook(arch: Arch): Play[] {
   return rolesIn(arch).map((role) => rolePlay(role, 'get_logs'));
 }
 
-export function backupPlaybook(arch: Arch, { lib, backup, configDir }: Places): Play[] {
+export function backupPlaybook(arch: Arch, { settingsDir, lib, backup, configDir }: Places): Play[] {
   const target = `${backup}/install-server`;
   const own: Play = {
     name: 'Back up keys, settings and the config repository',
@@ -18,6 +18,11 @@ export function backupPlaybook(arch: Arch, { lib, backup, configDir }: Places): 
       {
         name: 'Make a private place',
         'ansible.builtin.file': { path: target, state: 'directory', mode: '0700' },
+      },
+      {
+        name: 'Know what is at the origin of the config repository',
+        'ansible.builtin.command': { argv: ['git', '-C', configDir, 'fetch', '--quiet', 'origin'] },
+        changed_when: false,
       },
       {
         name: 'Copy what is only here',
@@ -34,7 +39,7 @@ export function backupPlaybook(arch: Arch, { lib, backup, configDir }: Places): 
         register: 'sfconfig_saved',
         changed_when: 'sfconfig_saved.stdout | length > 0',
         loop: [
-          { from: '/etc/software-factory', to: 'software-factory' },
+          { from: settingsDir, to: 'software-factory' },
           { from: lib, to: 'bootstrap-data' },
           { from: configDir, to: 'config' },
         ],

@@ -3,7 +3,7 @@ import { installServer, type Arch } from '../arch.ts';
 import type { ManagedRole } from '../known-roles.ts';
 import { forgetNamesPlay } from './names.ts';
 import type { Play } from './play.ts';
-import { COLLECTION, isDaemon, rolePlay, rolesIn, type RoleAction } from './role-play.ts';
+import { daemonsPlay, isDaemon, rolePlay, rolesIn } from './role-play.ts';
 
 export function disablePlaybook(arch: Arch): Play[] {
   return inReverse(arch).map((role) => rolePlay(role, 'disable'));
@@ -37,6 +37,7 @@ export function erasePlaybook(arch: Arch, fqdn: string): Play[] {
   };
   const daemons = rolesIn(arch).some(isDaemon);
   const others = inReverse(arch).filter((role) => !isDaemon(role));
+  // The package of the daemons brings this collection along: when it has gone from the install-server, nothing else can be loaded.
   return [
     ask,
     ...(daemons ? [daemonsPlay('Stop the daemons', 'disable')] : []),
@@ -46,21 +47,6 @@ export function erasePlaybook(arch: Arch, fqdn: string): Play[] {
     forgetNamesPlay(),
     ...(daemons ? [daemonsPlay('Remove the daemons', 'erase', { nodepool_erase_confirmed: true })] : []),
   ];
-}
-
-/**
- * Launchers and builders at once, with the role that they share. Their package brings this collection along: when it
- * has gone from the install-server, nothing else of it can be loaded.
- */
-function daemonsPlay(name: string, action: RoleAction, vars?: Record<string, unknown>): Play {
-  return {
-    name,
-    hosts: 'nodepool',
-    collections: [COLLECTION],
-    any_errors_fatal: true,
-    ...(vars === undefined ? {} : { vars }),
-    roles: [{ role: 'nodepool', role_action: action }],
-  };
 }
 
 function inReverse(arch: Arch): ManagedRole[] {

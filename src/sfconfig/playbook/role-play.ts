@@ -6,7 +6,7 @@ import type { Play } from './play.ts';
 export type RoleAction =
   'install' | 'setup' | 'update' | 'upgrade' | 'disable' | 'erase' | 'get_logs' | 'backup' | 'restore';
 
-export const COLLECTION = 'softwarefactory.nodepool';
+const COLLECTION = 'softwarefactory.nodepool';
 
 export function rolesIn(arch: Arch): ManagedRole[] {
   return MANAGED_ROLES.filter((role) => hostsWith(arch, role).length > 0);
@@ -44,6 +44,18 @@ export function rolePlay(role: ManagedRole, action: RoleAction, vars?: Record<st
     // Not with the role, which would refuse those of another role that it includes.
     ...(vars === undefined ? {} : { vars }),
     roles: [{ role, role_action: action, ...(isHypervisor ? ONLY_THERE : {}) }],
+  };
+}
+
+/** Launchers and builders at once, with the role that they share. */
+export function daemonsPlay(name: string, action: RoleAction, vars?: Record<string, unknown>): Play {
+  return {
+    name,
+    hosts: 'nodepool',
+    collections: [COLLECTION],
+    any_errors_fatal: true,
+    ...(vars === undefined ? {} : { vars }),
+    roles: [{ role: 'nodepool', role_action: action }],
   };
 }
 

@@ -14,7 +14,7 @@ t.test(
     // Nothing listens on that port of this machine.
     site.write('arch.yaml', ARCH.replace('192.0.2.12', '127.0.0.77').replace('192.0.2.13', '127.0.0.78'));
     site.write('custom-vars.yaml', 'ansible_port: 1\n');
-    const { code, stdout } = await site.sfconfig('--skip-test', '--skip-install');
+    const { code, stdout } = await site.sfconfig('--skip-test');
     t.equal(code, 1);
     for (const host of ['hv1', 'hv2']) {
       t.match(stdout, new RegExp(`${host}\\.example\\.org does not answer:`));

@@ -42,12 +42,26 @@ t.test('hypervisors are ready before launchers learn of them', async (t) => {
 t.test('--skip-install leaves no package action, --skip-setup nothing else', async (t) => {
   const settings = names(mainPlaybook(arch, places, { skipInstall: true }));
   t.same(
-    settings.filter((name) => /Install|Upgrade/.test(name)),
+    settings.filter((name) => /Install |Upgrade/.test(name)),
     [],
   );
   const packages = names(mainPlaybook(arch, places, { skipSetup: true }));
   t.ok(packages.every((name) => /^Install/.test(name)));
   t.equal(packages.length, 4);
+});
+
+t.test('--recover stops the daemons, and puts data where services are set up', async (t) => {
+  const order = names(mainPlaybook(arch, places, { recover: true }));
+  t.equal(order[0], 'Stop the daemons');
+  for (const role of ['zookeeper', 'hypervisor-runc', 'nodepool-launcher'])
+    t.ok(order.indexOf(`Set up ${role}`) < order.indexOf(`Restore ${role}`), role);
+  t.ok(order.indexOf('Restore zookeeper') < order.indexOf('Update the configuration of nodepool-launcher'));
+  t.ok(order.indexOf('Restore hypervisor-runc') < order.indexOf('Learn the host keys again'));
+});
+
+t.test('without the installation, there is a look at packages before anything is changed', async (t) => {
+  const order = names(mainPlaybook(arch, places, { skipInstall: true }));
+  t.match(order.slice(0, 4), Array(4).fill(/^Check that .* is installed$/));
 });
 
 t.test('a hypervisor that fails does not end the run, the control plane does', async (t) => {

@@ -18,7 +18,7 @@ const output = 'ansible/plugins/modules';
  */
 const HEADER = [
   '#!/bin/sh',
-  `':' //WANT_JSON; for n in /usr/lib/nodepool/bin/node node nodejs; do case $("$n" --version 2>/dev/null) in v1[89].*|v[2-9][0-9].*) exec "$n" "$0" "$@" ;; esac; done; printf '{"failed": true, "msg": "Node.js 18 or newer is needed on this host; install the package nodejs or sf-nodepool"}\\n'; exit 1`,
+  `':' //WANT_JSON; n=/usr/lib/nodepool/bin/node; [ -x $n ] && exec $n "$0" "$@"; for n in node nodejs; do case $("$n" --version 2>/dev/null) in v1[89].*|v[2-9][0-9].*) exec "$n" "$0" "$@" ;; esac; done; printf '{"failed": true, "msg": "Node.js 18 or newer is needed on this host; install the package nodejs or sf-nodepool"}\\n'; exit 1`,
 ].join('\n');
 
 /** Text files that the code reads at run time, as `src/asset.ts` does, are part of the one file. */

@@ -56,7 +56,10 @@ t.test('beside 50,000 nodes', { skip: zookeeperMissing() }, async (t) => {
       await Promise.all(ids.slice(0, 1000).map((id) => other.delete(layouts.nodes.recordPath(id))));
     });
     const { id } = await store.nodes.create(makeNode({ comment: 'new' }));
-    await until(() => view.entries.size === SIZE - 1000 + 1, { timeoutMs: 120_000, what: 'the smaller view' });
+    await until(() => view.entries.size === SIZE - 1000 + 1, {
+      timeoutMs: 120_000,
+      what: 'the smaller view',
+    });
     t.equal(view.entries.get(id)?.value.comment, 'new');
     t.equal(new Set(changed).size, 1001, 'nothing else is told of again');
   });

@@ -186,7 +186,7 @@ function rowsOf(count: number, ours: Result, peer: Result | undefined): Row[] {
     name,
     unit,
     value: pick(ours),
-    ...(peer && { reference: { name: 'Python Nodepool', value: pick(peer) } }),
+    ...(peer && pick(peer) > 0 && { reference: { name: 'Python Nodepool', value: pick(peer) } }),
     ...(peer && goal && { goal }),
   });
   const callsOf =

@@ -118,19 +118,20 @@ function property(key: string, value: unknown): unknown {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** Streams the file; resolves with the MD5 of what was sent. */
+/**
+ * Streams the file; resolves with the digests of what was sent, which are only needed where the build's MD5 is not known:
+ * Glance computes the MD5 of what arrives.
+ */
 async function sendFile(
   session: Session,
   id: string,
   { file, sizeBytes, checksums }: UploadSpec,
   { signal, onProgress }: UploadContext,
-): Promise<Digests> {
-  const hashes = {
-    md5: createHash('md5'),
-    ...(checksums.md5 === undefined && { sha256: createHash('sha256') }),
-  };
+): Promise<Digests | undefined> {
+  const hashes =
+    checksums.md5 === undefined ? { md5: createHash('md5'), sha256: createHash('sha256') } : undefined;
   const body = createReadStream(file, { highWaterMark: CHUNK_BYTES }).pipe(
-    meter(Object.values(hashes), onProgress),
+    meter(Object.values(hashes ?? {}), onProgress),
   );
   try {
     await session.call({
@@ -143,12 +144,12 @@ async function sendFile(
   } finally {
     body.destroy();
   }
-  return { md5: hashes.md5.digest('hex'), ...(hashes.sha256 && { sha256: hashes.sha256.digest('hex') }) };
+  return hashes && { md5: hashes.md5.digest('hex'), sha256: hashes.sha256.digest('hex') };
 }
 
 interface Digests {
   md5: string;
-  sha256?: string;
+  sha256: string;
 }
 
 function meter(hashes: readonly Hash[], onProgress: (sentBytes: number) => void): Transform {
@@ -181,14 +182,13 @@ async function waitUntilActive(
 }
 
 /** What was to be sent, what was sent and what arrived are the same. */
-function checkDigests({ checksums }: UploadSpec, sent: Digests, image: Section): void {
+function checkDigests({ checksums }: UploadSpec, sent: Digests | undefined, image: Section): void {
   const arrived = textOf(image['checksum']);
-  if (arrived !== '' && arrived !== sent.md5)
-    throw new Error(`the image arrived with MD5 ${arrived}, expected ${sent.md5}`);
-  if (checksums.md5 !== undefined && checksums.md5 !== sent.md5)
-    throw new Error(`the file was sent with MD5 ${sent.md5}, expected ${checksums.md5}`);
-  if (checksums.md5 === undefined && checksums.sha256 !== undefined && checksums.sha256 !== sent.sha256)
-    throw new Error(`the file was sent with SHA-256 ${sent.sha256 ?? ''}, expected ${checksums.sha256}`);
+  const expected = checksums.md5 ?? sent?.md5 ?? '';
+  if (arrived !== '' && arrived !== expected)
+    throw new Error(`the image arrived with MD5 ${arrived}, expected ${expected}`);
+  if (sent !== undefined && checksums.sha256 !== undefined && checksums.sha256 !== sent.sha256)
+    throw new Error(`the file was sent with SHA-256 ${sent.sha256}, expected ${checksums.sha256}`);
 }
 
 async function removeFailed(session: Session, id: string, { log }: UploadContext): Promise<void> {

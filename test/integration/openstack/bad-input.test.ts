@@ -2,9 +2,11 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { createFakeDriver } from '../../../src/fake/driver.ts';
+import { freePort } from '../../support/free-port.ts';
 import { startTestLauncher } from '../../support/launcher.ts';
 import { section, testDriver } from '../../support/openstack/provider.ts';
 import { startOpenstack, type TestOpenstack } from '../../support/openstack/server.ts';
+import { until } from '../../support/poll.ts';
 
 const label = { name: 'vm', 'cloud-image': 'debian', 'flavor-name': 'm1.tiny' };
 const labelled = (changes: Record<string, unknown>) => ({ labels: [{ ...label, ...changes }] });
@@ -108,4 +110,28 @@ t.test('both kinds of image at one label are a mistake of the configuration, wit
     message:
       /providers\[0\]\.pools\[0\]\.labels\[0\].*: expected either "diskimage" or "cloud-image", found both/,
   });
+});
+
+t.test('a port that stays closed fails the launch after all attempts, which says so', async (t) => {
+  const cloud = await startOpenstack(t);
+  const closed = await freePort();
+  const bad = section(
+    { driver: 'openstack', port: closed, 'boot-timeout': 1, 'launch-retries': 2 },
+    labelled({}),
+  );
+  const launcher = await startTestLauncher(t, yamlOf({ labels: [{ name: 'vm' }], providers: [bad] }), {
+    drivers: [testDriver(cloud)],
+    waitMs: 60_000,
+  });
+  const { id } = await launcher.request(['vm']);
+  t.equal((await launcher.outcome(id)).value.state, 'failed');
+  t.equal(cloud.count('POST', /\/servers$/), 2);
+  const told = JSON.stringify(launcher.logged, (_, value: unknown) =>
+    value instanceof Error ? value.message : value,
+  );
+  t.match(
+    told,
+    new RegExp(`127\\.1\\.\\d+\\.\\d+:${closed}: connection refused \\(\\d+ attempts in \\d+\\.\\d s\\)`),
+  );
+  await until(() => cloud.world.servers.length === 0 && cloud.world.floatingIps.length === 0);
 });

@@ -54,8 +54,9 @@ export async function buildImage(
       exitCode: outcome.exitCode ?? null,
     };
     if (outcome.error === undefined) {
-      await finish(context, name, { ...change, state: 'ready' });
+      // Before it is ready: whoever asks after that asks for another build, and must not be taken for this one's.
       await store.buildRequests.remove(image.name);
+      await finish(context, name, { ...change, state: 'ready' });
       log.info('build ready', { seconds: change.durationS });
     } else if (outcome.stopped) {
       await finish(context, name, { ...change, state: 'deleting', error: outcome.error });

@@ -79,6 +79,7 @@ t.test(
     for (let round = 0; round < 2; round++) {
       await b.request('debian');
       ids.push((await b.build('debian', 'ready', ids)).id);
+      t.equal(await b.store.buildRequests.get('debian'), undefined, 'who asks now asks for another one');
     }
     await b.wait(() => !b.builds.entries.has(ids[0] ?? ''), 'the oldest is removed');
     await b.wait(() => !b.files().some((file) => file.startsWith((ids[0] ?? '').replace('/', '-'))));

@@ -120,6 +120,34 @@ t.test('a connection that takes nothing any more is cut off', async (t) => {
   t.equal(web.streams, 0);
 });
 
+t.test('a thousand streams that are not read cost a bounded amount, together', async (t) => {
+  const { port, test, web } = await startTestWeb(t, yaml, { changes: { quietMs: 1, busyMs: 1 } });
+  const sockets = await Promise.all(Array.from({ length: 1_000 }, () => rawStream(port)));
+  t.teardown(() => sockets.forEach((socket) => socket.destroy()));
+  for (const socket of sockets) socket.pause();
+  const quick = await openStream(t, port);
+  const node = await test.zuul.nodes.create(makeNode({ state: 'hold' }));
+  const big = 'x'.repeat(200_000);
+  const rounds = 40;
+  const before = process.memoryUsage().rss;
+  for (let i = 0; i < rounds; i += 1) {
+    const { version } = await test.zuul.nodes.update(node.id, (value) => ({
+      ...value,
+      comment: `${i}${big}`,
+    }));
+    await quick.wait((event) => tells(event, 'nodes', node.id, (value) => value?.['version'] === version));
+    quick.events.length = 0;
+  }
+  const grown = process.memoryUsage().rss - before;
+  t.ok(
+    grown < 500e6,
+    `${Math.round(grown / 1e6)} MB more, where ${(rounds * big.length) / 1e3} MB were told`,
+  );
+  await (await test.use((await test.fulfilled(['small'])).id)).finish();
+  for (const socket of sockets) socket.destroy();
+  await until(() => web.streams === 1, { what: 'all but the reader to be gone' });
+});
+
 t.test('more streams than allowed are refused, and room is found when one ends', async (t) => {
   const { port, get, web } = await startTestWeb(t, yaml, { events: { most: 2 } });
   const one = await openStream(t, port);

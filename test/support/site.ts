@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import type { Test } from 'tap';
+import { describeMachine } from '../../scripts/package/machine.ts';
 import { tempDir } from './temp.ts';
-import { upHosts, type TestHost } from './testhosts.ts';
+import { canRunTestHosts, upHosts, type TestHost } from './testhosts.ts';
 
 const packageScript = fileURLToPath(new URL('../../scripts/package.ts', import.meta.url));
 const minutes = 60_000;
@@ -19,10 +20,14 @@ export const LABEL = 'runc-centos';
 export interface Site {
   server: TestHost;
   hypervisors: readonly TestHost[];
+  /** What an operator does on a new install-server: a key that all hosts accept, and what sfconfig itself needs. */
+  enterAll(): Promise<void>;
   /** Writes arch.yaml: the first `count` hypervisors, each for three containers. */
   setHypervisors(count: number): Promise<void>;
   /** A file on the install-server. */
   write(path: string, text: string): Promise<void>;
+  /** Between this machine and the install-server, whose paths begin with `h1:`. */
+  copy(from: string, to: string): Promise<void>;
   /** Output of a command on the install-server, both streams; does not reject when the command fails. */
   run(command: string): Promise<{ code: number; output: string }>;
   sfconfig(...args: string[]): Promise<Outcome>;
@@ -37,6 +42,16 @@ export interface Outcome {
   hosts: Record<string, string>;
   /** By play, in seconds. */
   times: Record<string, number>;
+}
+
+/** Why there can be no site here; false when there can. */
+export async function skipSites(): Promise<string | false> {
+  const able = await canRunTestHosts();
+  if (able !== true) return able;
+  return describeMachine().then(
+    () => false as const,
+    (error: Error) => error.message,
+  );
 }
 
 /** The package of this tree, named as that version; returns the path of the .deb. */
@@ -57,13 +72,7 @@ export async function makeSite(
   t.teardown(down);
   const [server, ...hypervisors] = hosts as [TestHost, ...TestHost[]];
   const site = siteOn(server, hypervisors);
-  const key = await server.ssh(
-    'ssh-keygen -q -t rsa -N "" -f /root/.ssh/id_rsa && cat /root/.ssh/id_rsa.pub',
-  );
-  await Promise.all(hypervisors.map((host) => host.ssh(`echo '${key}' >>/root/.ssh/authorized_keys`)));
-  await server.ssh(`apt-get -qq update && ${INSTALL} ansible-core git openssh-client >/dev/null 2>&1`, {
-    timeoutMs: 10 * minutes,
-  });
+  await site.enterAll();
   await site.givePackage(deb, { install: true });
   await site.write('/etc/software-factory/sfconfig.yaml', `fqdn: ${FQDN}\n`);
   await site.setHypervisors(count);
@@ -83,11 +92,27 @@ function siteOn(server: TestHost, hypervisors: readonly TestHost[]): Site {
       `mkdir -p "$(dirname ${path})" && printf '%s' '${text.replaceAll("'", "'\\''")}' >${path}`,
     );
   };
+  const copy: Site['copy'] = async (from, to) => {
+    const options = ['-q', '-i', server.keyPath, '-o', 'StrictHostKeyChecking=no'];
+    const silent = ['-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR'];
+    const there = (path: string) => path.replace(/^h1:/, `root@${server.address}:`);
+    await execa('scp', [...options, ...silent, there(from), there(to)], { timeout: 2 * minutes });
+  };
   return {
     server,
     hypervisors,
     run,
     write,
+    copy,
+    async enterAll() {
+      const key = await server.ssh(
+        'ssh-keygen -q -t rsa -N "" -f /root/.ssh/id_rsa && cat /root/.ssh/id_rsa.pub',
+      );
+      await Promise.all(hypervisors.map((host) => host.ssh(`echo '${key}' >>/root/.ssh/authorized_keys`)));
+      await server.ssh(`apt-get -qq update && ${INSTALL} ansible-core git openssh-client >/dev/null 2>&1`, {
+        timeoutMs: 10 * minutes,
+      });
+    },
     async setHypervisors(count) {
       const lines = hypervisors.slice(0, count).map(({ name, address }) => {
         return `  - {name: ${name}, ip: ${address}, max-servers: 3, roles: [hypervisor-runc]}\n`;
@@ -103,11 +128,7 @@ function siteOn(server: TestHost, hypervisors: readonly TestHost[]): Site {
     async givePackage(file, { install = false } = {}) {
       const place = '/var/lib/software-factory/packages';
       await server.ssh(`rm -rf ${place} && mkdir -p ${place}`);
-      const options = ['-q', '-i', server.keyPath, '-o', 'StrictHostKeyChecking=no'];
-      const silent = ['-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR'];
-      await execa('scp', [...options, ...silent, file, `root@${server.address}:${place}/`], {
-        timeout: 2 * minutes,
-      });
+      await copy(file, `h1:${place}/`);
       if (install) await server.ssh(`${INSTALL} ${place}/*.deb >/dev/null`, { timeoutMs: 5 * minutes });
     },
   };

@@ -30,6 +30,8 @@ export interface TestHost {
   kill(): Promise<void>;
   /** Starts it after `kill`; resolves when its services run. */
   boot(): Promise<void>;
+  /** Another machine takes its place, with the same name and address and an empty disk. */
+  wipe(): Promise<void>;
 }
 
 /**
@@ -80,5 +82,6 @@ function hostOf(testhosts: TestHostsCommand, network: string, keyPath: string, n
     mend: act('mend'),
     kill: act('kill'),
     boot: act('boot'),
+    wipe: act('wipe'),
   };
 }

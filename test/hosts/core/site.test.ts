@@ -1,16 +1,18 @@
 /** From clean hosts by one run to a shell in a container, and what an operator does then. */
 import t from 'tap';
-import { describeMachine } from '../../../scripts/package/machine.ts';
 import { until } from '../../support/poll.ts';
-import { FQDN, LABEL, makePackage, makeSite, pidOf, PLAYBOOKS, type Site } from '../../support/site.ts';
-import { canRunTestHosts } from '../../support/testhosts.ts';
+import {
+  FQDN,
+  LABEL,
+  makePackage,
+  makeSite,
+  pidOf,
+  PLAYBOOKS,
+  skipSites,
+  type Site,
+} from '../../support/site.ts';
 
-const able = await canRunTestHosts();
-const packable = await describeMachine().then(
-  () => true as const,
-  (error: Error) => error.message,
-);
-const skip = able !== true ? able : packable !== true && packable;
+const skip = await skipSites();
 
 t.test('three clean hosts become a working Nodepool', { skip }, async (t) => {
   const deb = await makePackage(t, '1.0.0');

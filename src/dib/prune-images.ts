@@ -140,6 +140,7 @@ async function pruneUpload(
   const held = await store.uploads.lock(id);
   if (!held) return;
   try {
+    if (held.entry.value.state !== value.state) return; // It went on meanwhile.
     const { externalId } = held.entry.value;
     await store.uploads.update(held.entry, (upload) =>
       upload.state === 'deleting' ? undefined : { ...upload, state: 'deleting', stateTimeS: nowS(clock) },
@@ -171,6 +172,7 @@ async function pruneBuild(context: Context, { id, value }: Entry<ImageBuild>): P
   const held = await store.builds.lock(id);
   if (!held) return;
   try {
+    if (held.entry.value.state !== value.state) return; // It went on meanwhile, and may be good now.
     await store.builds.update(held.entry, (build) =>
       build.state === 'deleting' ? undefined : { ...build, state: 'deleting', stateTimeS: nowS(clock) },
     );

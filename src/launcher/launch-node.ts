@@ -180,13 +180,12 @@ async function giveUp(
     });
   }
   pool.lastError = { message: reason, timeS: nowS(context.clock) };
-  if (!held.lost.aborted) {
-    const state = outOfRoom ? 'aborted' : 'failed';
-    const stored = context.store.nodes.update(held.entry.id, (node) =>
-      inState(node, state, nowS(context.clock)),
-    );
-    await Promise.all([stored.catch(ignoreGone), held.release()]);
-  }
+  const state = outOfRoom ? 'aborted' : 'failed';
+  const stored = held.lost.aborted
+    ? undefined
+    : context.store.nodes.update(held.entry.id, (node) => inState(node, state, nowS(context.clock)));
+  // A lock that seemed lost is given back too: its session may have lived on.
+  await Promise.all([stored?.catch(ignoreGone), held.release()]);
   return { outcome: outOfRoom ? 'aborted' : 'failed', reason };
 }
 

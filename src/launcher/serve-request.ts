@@ -174,8 +174,9 @@ async function startOver(held: Held<NodeRequest>, context: Context): Promise<voi
 /** Nodes of a set that did not come together become free for others. */
 async function freeNodesOf(obtained: Obtained[], context: Context): Promise<void> {
   const freeing = obtained.flatMap((result) => {
-    if (result.outcome !== 'ready' || result.node.lost.aborted) return [];
+    if (result.outcome !== 'ready') return [];
     const { node, stored } = result;
+    if (node.lost.aborted) return [node.release()]; // It may only have seemed lost.
     return [stored, context.store.nodes.update(node.entry.id, freed), node.release()];
   });
   await Promise.allSettled(freeing);

@@ -8,7 +8,9 @@ import { command } from './command.ts';
 import type { BenchOptions } from './main.ts';
 import { interleave, median, timeMs } from './measure.ts';
 import { peakMB, resetPeak } from './proc.ts';
-import { atLeast, atMost, type Row } from './report.ts';
+import { atLeast, atMost, rowsIn, type Row } from './report.ts';
+
+const row = rowsIn('builder');
 
 const IMAGE_BYTES = 2 * 1024 ** 3;
 const MOST_MEMORY_MB = 150;
@@ -81,11 +83,3 @@ async function makeImage(file: string): Promise<void> {
   writeFileSync(`${file}.sha256`, `${hash.digest('hex')}  ${file}\n`);
   await command('sync', []);
 }
-
-const row = (name: string, unit: Row['unit'], value: number, more: Partial<Row> = {}): Row => ({
-  section: 'builder',
-  name,
-  unit,
-  value,
-  ...more,
-});

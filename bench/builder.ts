@@ -15,7 +15,9 @@ import { benchReactions } from './builder-reaction.ts';
 import { benchUploads } from './builder-upload.ts';
 import type { BenchOptions, Section } from './main.ts';
 import { interleave, median, timeMs } from './measure.ts';
-import { atMost, type Row } from './report.ts';
+import { atMost, rowsIn, type Row } from './report.ts';
+
+const row = rowsIn('builder');
 
 /** Of a build that only waits: short enough to be patient, long enough for a share of it to mean something. */
 const TIMED_S = 10;
@@ -100,11 +102,3 @@ async function buildBare(directory: string, program: string, env: Record<string,
   for (const suffix of ['.raw', '.raw.md5', '.raw.sha256', '.d'])
     rmSync(output + suffix, { recursive: true, force: true });
 }
-
-const row = (name: string, unit: Row['unit'], value: number, more: Partial<Row> = {}): Row => ({
-  section: 'builder',
-  name,
-  unit,
-  value,
-  ...more,
-});

@@ -28,6 +28,17 @@ export interface Report {
   skipped: string[];
 }
 
+/** Makes the rows of one section. */
+export const rowsIn =
+  (section: Row['section']) =>
+  (name: string, unit: Row['unit'], value: number, more: Partial<Row> = {}): Row => ({
+    section,
+    name,
+    unit,
+    value,
+    ...more,
+  });
+
 export const atMost = (limit: number, of: Goal['of'] = 'value'): Goal => ({ of, is: 'at most', limit });
 export const atLeast = (limit: number, of: Goal['of'] = 'value'): Goal => ({ of, is: 'at least', limit });
 

@@ -9,7 +9,7 @@ import { startLauncher, startPeerLauncher } from './daemon-process.ts';
 import { median, quantile, timeMs } from './measure.ts';
 import type { BenchOptions, Section } from './main.ts';
 import { cpuMs, memoryOf } from './proc.ts';
-import { atLeast, atMost, type Row } from './report.ts';
+import { atLeast, atMost, rowsIn, type Row } from './report.ts';
 import type { Requestor } from './requestor.ts';
 import { makeNodesInUse } from './seed.ts';
 import { openPlace, startServer, type Server } from './zookeeper-place.ts';
@@ -147,13 +147,7 @@ async function runCrowd(
 
 function rowsOf(results: Result[], peer: Result | undefined, writesPerSecond: number): Row[] {
   const [smallest, largest] = results as [Result, Result];
-  const row = (name: string, unit: Row['unit'], value: number, more: Partial<Row> = {}): Row => ({
-    section: 'zookeeper',
-    name,
-    unit,
-    value,
-    ...more,
-  });
+  const row = rowsIn('zookeeper');
   const beside = (pick: (result: Result) => number, goal: Row['goal']) =>
     peer && goal ? { reference: { name: 'Python Nodepool', value: pick(peer) }, goal } : {};
   const p95 = ({ latencyMs }: Result) => quantile(latencyMs, 0.95);

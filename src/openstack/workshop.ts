@@ -16,7 +16,10 @@ export interface Workshop {
   connection: Connection;
   servers: SharedList<Section>;
   floatingIps: SharedList<Section>;
-  /** Ids of left-over floating IPs that launches have taken: no other launch of this process takes them too. */
+  /**
+   * Ids of left-over floating IPs that launches have taken, or tried to: no other launch of this process takes them too, not even
+   * one whose list is older. What is left over once more is for the leak round.
+   */
   takenIps: Set<string>;
   /** Nodes whose server may exist already, while its id is not yet stored: no leaks. */
   unnamed: Set<string>;

@@ -15,7 +15,7 @@ export interface BuilderPlace {
   /** nodepool.yaml of the builder. */
   config: string;
   builder: DaemonProcess;
-  /** The build that is under way or begins next: resolves when it is ready, throws when it has failed. Asks for none. */
+  /** The first build that nobody has been told of: resolves when it is ready, throws when it has failed. Asks for none. */
   nextBuild(image: string): Promise<Entry<ImageBuild>>;
   nextUpload(image: string): Promise<Entry<ImageUpload>>;
   /** The first change of the upload that is next: it begins. */
@@ -81,14 +81,15 @@ export async function openBuilderPlace(
       waiting.add(check);
       check();
     });
+  const told = new Set<string>();
   type Outcome = Entry<{ state: string; error: string | null }>;
   const next = async <T extends Outcome>(entries: ReadonlyMap<string, T>, image: string, what: string) => {
     const isOver = ({ value }: T) => !['building', 'uploading'].includes(value.state);
-    const before = new Set([...entries.values()].filter(isOver).map(({ id }) => id));
-    const isNew = ({ id }: T) => id.startsWith(`${image}/`) && !before.has(id);
+    const isNew = ({ id }: T) => id.startsWith(`${image}/`) && !told.has(id);
     const found = await wait(`${what} of ${image}`, () =>
       [...entries.values()].find((entry) => isNew(entry) && isOver(entry)),
     );
+    told.add(found.id);
     if (found.value.state === 'ready') return found;
     throw new Error(`${what} of ${image}: ${found.value.error ?? found.value.state}`);
   };

@@ -47,7 +47,8 @@ export async function importImages(store: Store, data: unknown): Promise<number>
   const order = ['imagePauses', 'builds', 'uploads'];
   steps.sort((a, b) => order.indexOf(a.collection) - order.indexOf(b.collection) || (a.id < b.id ? -1 : 1));
   for (const { collection, id, text } of steps) {
-    if (collection === 'builds') await put(store.builds, id, buildCodec.decode(text));
+    // Which request a build has answered is known by its version, which means nothing in another state.
+    if (collection === 'builds') await put(store.builds, id, { ...buildCodec.decode(text), answers: null });
     else if (collection === 'uploads') await put(store.uploads, id, uploadCodec.decode(text));
     else await put(store.imagePauses, id, markCodec.decode(text));
   }

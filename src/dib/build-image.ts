@@ -54,10 +54,11 @@ export async function buildImage(
       exitCode: outcome.exitCode ?? null,
     };
     if (outcome.error === undefined) {
-      // Before it is ready: whoever asks after that asks for another build, and must not be taken for this one's.
-      await store.buildRequests.remove(image.name);
-      await finish(context, name, { ...change, state: 'ready' });
+      // Ready, and which request that answers, in one write: whatever ends this process, the request is neither lost nor built twice.
+      const request = await store.buildRequests.get(image.name);
+      await finish(context, name, { ...change, state: 'ready', answers: request?.version ?? null });
       log.info('build ready', { seconds: change.durationS });
+      if (request) await store.buildRequests.removeUnchanged(request);
     } else if (outcome.stopped) {
       await finish(context, name, { ...change, state: 'deleting', error: outcome.error });
       log.info('build ended', { why: outcome.error });

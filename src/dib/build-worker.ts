@@ -5,7 +5,7 @@ import { reasonOf } from '../errors.ts';
 import { buildImage } from './build-image.ts';
 import { buildsOf, type Context } from './context.ts';
 import { digestDefinition } from './dib-command.ts';
-import { decideBuild, type BuildReason, type Decision, type Facts } from './due.ts';
+import { decideBuild, isAnswered, type BuildReason, type Decision, type Facts } from './due.ts';
 
 const LEFT_ALONE_MS = 10_000;
 
@@ -85,9 +85,22 @@ export function createBuildWorker(
     running.set(image.name, done);
   };
 
+  /** Requests that are over, whose records somebody had no time to remove. */
+  const removeAnswered = () => {
+    for (const [image, request] of context.images.requests) {
+      if (running.has(image) || !isAnswered(request, buildsOf(context.images, image))) continue;
+      context.store.buildRequests
+        .removeUnchanged(request)
+        .catch((error: unknown) =>
+          log.warning('an answered request is still there', { image, error: reasonOf(error) }),
+        );
+    }
+  };
+
   return {
     look(formats) {
       if (stopped) return;
+      removeAnswered();
       let nextS = Infinity;
       // What people ask for comes before what is due by itself.
       const images = [...context.config().diskimages.values()];

@@ -30,11 +30,16 @@ export function decideBuild(facts: Facts): Decision {
   if (image.pause) return no('paused in the configuration');
   if (paused) return no('paused');
   if (formats.length === 0) return no('no provider lists it and it has no formats');
-  const reason = request ? 'requested' : whyScheduled(facts);
+  const reason = request && !isAnswered(request, facts.builds) ? 'requested' : whyScheduled(facts);
   if (reason === undefined) return no('up to date', nextAgeS(facts));
   const waitUntilS = pauseAfterFailure(facts);
   if (waitUntilS > facts.nowS) return no('waiting after a failure', waitUntilS);
   return { build: reason };
+}
+
+/** A build has become ready for this very request: it is over, although its record is still there. */
+export function isAnswered(request: Entry<ImageMark>, builds: readonly Entry<ImageBuild>[]): boolean {
+  return builds.some(({ value }) => value.answers === request.version);
 }
 
 function no(why: string, againS?: number): Decision {

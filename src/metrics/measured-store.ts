@@ -2,7 +2,7 @@ import type { Collection, Store } from '../store/store.ts';
 import { boundCopy } from './bound-copy.ts';
 
 /** Operations of a collection that wait for the store. */
-const TIMED = ['get', 'list', 'create', 'createLocked', 'update', 'remove'] as const;
+const TIMED = ['get', 'list', 'create', 'createLocked', 'update', 'remove', 'removeUnchanged'] as const;
 const COLLECTIONS = [
   'nodes',
   'requests',

@@ -30,6 +30,8 @@ export interface ImageBuild extends WithUnknown {
   exitCode: number | null;
   /** Failures in a row, this one included. */
   failures: number | null;
+  /** The version of the request for the image that it has answered by becoming ready. */
+  answers: number | null;
 }
 
 /**
@@ -83,6 +85,7 @@ const BUILD_FIELDS: Fields<ImageBuild> = {
   durationS: { key: 'duration', absent: null, omitEmpty: true },
   exitCode: { key: 'exit_code', absent: null, omitEmpty: true },
   failures: { key: 'failures', absent: null, omitEmpty: true },
+  answers: { key: 'answers', absent: null, omitEmpty: true },
 };
 
 const UPLOAD_FIELDS: Fields<ImageUpload> = {

@@ -134,6 +134,12 @@ export interface Collection<T> {
   remove(id: string): Promise<void>;
 
   /**
+   * Removes a record on the condition that it has not been written since it was read as `entry`, in one step. False: it has been,
+   * or is gone. For records with nothing below them, not even a lock.
+   */
+  removeUnchanged(entry: Entry<T>): Promise<boolean>;
+
+  /**
    * Takes the record's lock and reads the record under it. Undefined: somebody else has it (after `waitMs`).
    * Throws NotFoundError, without leaving a trace, when the record does not exist.
    */

@@ -53,6 +53,8 @@ export interface BuilderSetup {
   /** How long something may be waited for; 60 s. */
   waitMs?: number;
   clock?: Clock;
+  /** What the builder has instead of its store. */
+  wrap?: (store: Store) => Store;
 }
 
 /** Started, and stopped at the end of the test. */
@@ -78,7 +80,7 @@ export async function openBuilder(t: Test, setup: BuilderSetup): Promise<TestBui
   const own = await openEmbeddedStore({ dir: join(dir, 'state'), log });
   const store = await openEmbeddedStore({ dir: join(dir, 'state'), log });
   const builder = await startBuilder({
-    store: own,
+    store: setup.wrap?.(own) ?? own,
     drivers,
     config: await load(yaml, secure),
     log,

@@ -89,18 +89,11 @@ export class EmbeddedCollection<T> implements Collection<T> {
   }
 
   async remove(id: string): Promise<void> {
-    const { writer, locks } = this.#parts;
-    const path = pathOf(this.name, id);
-    await writer.run((txn) => {
-      const stored = id === '' ? undefined : txn.get(recordKey(path));
-      if (stored === undefined) return;
-      const { session } = readRecord(stored);
-      if (session !== undefined) txn.remove(ephemeralKey(session, path));
-      txn.remove(recordKey(path));
-      txn.remove(lockKey(path));
-      txn.touch(path, null);
-      locks.expectRemoval(path);
-    });
+    await this.#parts.writer.run((txn) => void this.#remove(txn, id, () => true));
+  }
+
+  async removeUnchanged({ id, version }: Entry<T>): Promise<boolean> {
+    return await this.#parts.writer.run((txn) => this.#remove(txn, id, (raw) => raw.version === version));
   }
 
   async lock(id: string, options: LockOptions = {}): Promise<Held<T> | undefined> {
@@ -136,6 +129,21 @@ export class EmbeddedCollection<T> implements Collection<T> {
     if (count !== undefined) txn.put(counterKey(this.name), String(count));
     if (owner !== undefined) txn.put(ephemeralKey(owner, pathOf(this.name, id)), '-');
     return this.#write(txn, id, value, { session: owner, createdMs: clock.nowMs() }, locked);
+  }
+
+  /** False: there is none, or none that is meant. */
+  #remove(txn: Transaction, id: string, isMeant: (raw: RawRecord) => boolean): boolean {
+    const path = pathOf(this.name, id);
+    const stored = id === '' ? undefined : txn.get(recordKey(path));
+    if (stored === undefined) return false;
+    const raw = readRecord(stored);
+    if (!isMeant(raw)) return false;
+    if (raw.session !== undefined) txn.remove(ephemeralKey(raw.session, path));
+    txn.remove(recordKey(path));
+    txn.remove(lockKey(path));
+    txn.touch(path, null);
+    this.#parts.locks.expectRemoval(path);
+    return true;
   }
 
   #newId(txn: Transaction, { id, prefix = '' }: CreateOptions): { id: string; count?: number } {

@@ -20,7 +20,7 @@ import type { Layout } from './layout.ts';
 import { lockRecord } from './lock.ts';
 import { Mirror } from './mirror.ts';
 import { readAll, readRecord, UnreadableError } from './read.ts';
-import { removeRecord } from './remove.ts';
+import { removeRecord, removeUnchanged } from './remove.ts';
 import { Serial } from './serial.ts';
 import type { Table } from './table.ts';
 import { updateRecord } from './update.ts';
@@ -92,6 +92,12 @@ export class ZooKeeperCollection<T> implements Collection<T> {
 
   remove(id: string): Promise<void> {
     return this.#calls.make((call) => this.#table.serial.run(id, () => removeRecord(this.#table, call, id)));
+  }
+
+  removeUnchanged(entry: Entry<T>): Promise<boolean> {
+    return this.#calls.make(() =>
+      this.#table.serial.run(entry.id, () => removeUnchanged(this.#table, entry)),
+    );
   }
 
   lock(id: string, options: LockOptions = {}): Promise<Held<T> | undefined> {

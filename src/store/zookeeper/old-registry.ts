@@ -30,6 +30,12 @@ export function withOldRegistry(
     }
   };
 
+  const unpublish = async (id: string) => {
+    const path = published.get(id)?.path;
+    published.delete(id);
+    if (path !== undefined) await throughLosses(() => client.deleteRecursive(path));
+  };
+
   return {
     name: components.name,
     get: (id) => components.get(id),
@@ -49,10 +55,13 @@ export function withOldRegistry(
       return entry;
     },
     async remove(id) {
-      const path = published.get(id)?.path;
-      published.delete(id);
-      if (path !== undefined) await throughLosses(() => client.deleteRecursive(path));
+      await unpublish(id);
       await components.remove(id);
+    },
+    async removeUnchanged(entry) {
+      const isRemoved = await components.removeUnchanged(entry);
+      if (isRemoved) await unpublish(entry.id);
+      return isRemoved;
     },
   };
 }

@@ -1,5 +1,6 @@
-import { NotEmptyError, type Operation } from '../../zookeeper/index.ts';
+import { BadVersionError, NotEmptyError, type Operation } from '../../zookeeper/index.ts';
 import { isId } from '../ids.ts';
+import type { Entry } from '../store.ts';
 import type { Call } from './calls.ts';
 import { failureOf, isGone, isInterrupted, throughLosses } from './failures.ts';
 import type { HeldRecord } from './held-record.ts';
@@ -15,6 +16,28 @@ export async function removeRecord<T>(table: Table<T>, call: Call, id: string): 
   const isDone = held && !isLost && (await removeInOneStep(table, call, id, held));
   if (!isDone) await throughLosses(() => removeTree(table, id));
   await table.mirror.settled();
+}
+
+/** See `Collection.removeUnchanged`. */
+export async function removeUnchanged<T>(table: Table<T>, { id, version }: Entry<T>): Promise<boolean> {
+  const { client, layout, mirror } = table;
+  const path = layout.recordPath(id);
+  let isSent = false;
+  const isRemoved = await throughLosses(async () => {
+    const stat = await client.exists(path);
+    if (stat === undefined) return isSent; // By an attempt whose answer was lost.
+    if (Number(stat.mzxid) !== version) return false;
+    isSent = true;
+    try {
+      await client.delete(path, { version: stat.version });
+      return true;
+    } catch (error) {
+      if (isGone(error) || error instanceof BadVersionError) return false;
+      throw error;
+    }
+  });
+  await mirror.settled();
+  return isRemoved;
 }
 
 /** Takes the contender, the lock and the record away, unless somebody waits for the lock. */

@@ -140,6 +140,17 @@ export function testImages(t: Test, subject: StoreUnderTest): void {
       (await a.imagePauses.list()).map(({ id }) => id),
       ['fedora'],
     );
+    t.ok(mark);
+    if (!mark) return;
+    const again = await a.buildRequests.update('debian', (now) => now);
+    t.equal(await b.buildRequests.removeUnchanged(mark), false, 'it has been written since');
+    t.ok(await a.buildRequests.get('debian'));
+    t.equal(await b.buildRequests.removeUnchanged(again), true);
+    t.equal(await a.buildRequests.get('debian'), undefined);
+    t.equal(await b.buildRequests.removeUnchanged(again), false, 'it is gone');
+    await b.buildRequests.create(makeMark(), { id: 'debian' });
+    t.equal(await a.buildRequests.removeUnchanged(again), false, 'it is another one');
+    await until(a.buildRequests, (marks) => marks.has('debian'));
     await a.buildRequests.remove('debian');
     await a.buildRequests.remove('debian');
     t.same(await b.buildRequests.list(), []);

@@ -54,6 +54,14 @@ t.test('decides by pauses, requests, age, formats, description and failures', as
     ],
     [{ builds: [ready], request: request(1) }, { build: 'requested' }],
     [
+      { builds: [build({ state: 'ready', stateTimeS: 950, answers: 1 })], request: request(1) },
+      { build: undefined, why: 'up to date', againS: 1050 },
+    ],
+    [
+      { builds: [build({ state: 'ready', stateTimeS: 950, answers: 2 })], request: request(1) },
+      { build: 'requested' },
+    ],
+    [
       { paused: true, request: request(999) },
       { build: undefined, why: 'paused' },
     ],

@@ -101,6 +101,7 @@ t.test('every build and upload comes back as it was written', async (t) => {
     durationS: fc.option(fc.nat(), { nil: null }),
     exitCode: fc.option(fc.nat(255), { nil: null }),
     failures: fc.option(fc.nat(9), { nil: null }),
+    answers: fc.option(fc.nat(), { nil: null }),
     unknown,
   });
   fc.assert(fc.property(builds, (build) => t.same(buildCodec.decode(buildCodec.encode(build)), build)));

@@ -50,6 +50,7 @@ export function createPools(
   let complete = false;
   let seenRegistry: unknown;
   let seenWorkers = 0;
+  const launcherIds = new Set<string>();
 
   const start = (config: PoolConfig, runtime: ProviderRuntime) => {
     const pool: Pool = {
@@ -72,6 +73,7 @@ export function createPools(
       isRegistered,
     });
     workers.set(pool.key, worker);
+    launcherIds.add(pool.launcherId);
     seenRegistry = undefined;
     register(pool);
     worker.wake();
@@ -93,7 +95,9 @@ export function createPools(
   };
 
   const stop = (key: string) => {
-    workers.get(key)?.stop();
+    const worker = workers.get(key);
+    if (worker) launcherIds.delete(worker.pool.launcherId);
+    worker?.stop();
     workers.delete(key);
     registry.remove(key);
   };
@@ -160,7 +164,7 @@ export function createPools(
         );
       return elsewhere || [...this.all()].some((pool) => canMake(pool, label));
     },
-    launcherIds: () => new Set([...workers.values()].map((worker) => worker.pool.launcherId)),
+    launcherIds: () => launcherIds,
     apply(config, changed) {
       for (const [key, { pool }] of workers) if (changed.has(pool.config.provider)) stop(key);
       for (const name of changed) {

@@ -30,6 +30,8 @@ export class Layout {
   readonly rest: readonly string[];
   /** Where locks are when they are not below their records. */
   readonly lockRoot: string | undefined;
+  /** What was asked last: every change of a znode asks several times in a row. */
+  #last: { path: string; place: Place } = { path: '', place: ELSEWHERE };
 
   constructor(collection: string, pattern: string, { lockRoot }: { lockRoot?: string } = {}) {
     const names = pattern.split('/').slice(1);
@@ -59,29 +61,34 @@ export class Layout {
 
   /** What a znode at or below one of the roots is to this collection. */
   placeOf(path: string): Place {
+    if (path !== this.#last.path) this.#last = { path, place: this.#find(path) };
+    return this.#last.place;
+  }
+
+  #find(path: string): Place {
     if (path === this.root || path === this.lockRoot) return ABOVE;
     if (this.lockRoot !== undefined && path.startsWith(`${this.lockRoot}/`)) {
-      return lockPlace(path.slice(this.lockRoot.length + 1).split('/'));
+      const [id = '', ...below] = path.slice(this.lockRoot.length + 1).split('/');
+      return lockPlace(id, below.length);
     }
     const names = path.slice(this.root.length + 1).split('/');
-    const parts: string[] = [];
-    for (const [index, wanted] of this.rest.entries()) {
-      const name = names[index];
+    const length = this.rest.length;
+    let id = '';
+    for (let index = 0; index < length; index++) {
+      const [name, wanted] = [names[index], this.rest[index]];
       if (name === undefined) return ABOVE;
       if (wanted === PART ? name === LOCK : name !== wanted) return ELSEWHERE;
-      if (wanted === PART) parts.push(name);
+      if (wanted === PART) id = id === '' ? name : `${id}/${name}`;
     }
-    const id = parts.join('/');
-    const [directory, ...below] = names.slice(this.rest.length);
-    if (directory === undefined) return { kind: 'record', id };
-    return directory === LOCK ? lockPlace([id, ...below]) : ELSEWHERE;
+    if (names.length === length) return { kind: 'record', id };
+    return names[length] === LOCK ? lockPlace(id, names.length - length - 1) : ELSEWHERE;
   }
 }
 
-/** `[id]` is the directory of a lock, `[id, name]` somebody in it. */
-function lockPlace([id, ...below]: string[]): Place {
-  if (id === undefined || below.length > 1) return ELSEWHERE;
-  return { kind: below.length === 0 ? 'lock' : 'contender', id };
+/** `depth` below the directory of a lock: 0 is the directory, 1 somebody in it. */
+function lockPlace(id: string, depth: number): Place {
+  if (depth > 1) return ELSEWHERE;
+  return { kind: depth === 0 ? 'lock' : 'contender', id };
 }
 
 export const layouts = {

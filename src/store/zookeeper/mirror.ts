@@ -20,6 +20,9 @@ const INTEREST = {
 } as const satisfies Record<Place['kind'], string>;
 
 type Listener<T> = (change: Change<T>) => void;
+/** Undefined: the data is not a record. */
+type Decoded<T> = { value: T } | undefined;
+type Cache<T> = TreeCache<Decoded<T>>;
 
 /**
  * The decoded records of one collection. While somebody watches, it follows ZooKeeper, and all views share it. What arrives
@@ -35,9 +38,9 @@ export class Mirror<T> {
   readonly #entries = new Map<string, StoredEntry<T>>();
   readonly #views = new Set<Listener<T>>();
   readonly #changed = new Set<string>();
-  #records: TreeCache | undefined;
+  #records: Cache<T> | undefined;
   /** The same one, unless locks are elsewhere. */
-  #locks: TreeCache | undefined;
+  #locks: Cache<T> | undefined;
   #opening: Promise<void> | undefined;
 
   constructor(options: {
@@ -71,7 +74,7 @@ export class Mirror<T> {
   /** Resolves when the views show everything that the client has heard of by now, its own answered writes included. */
   async settled(): Promise<void> {
     if (!this.#records) return;
-    await Promise.all(this.#caches().map((cache) => cache.settled()));
+    await this.#records.settled(); // that of the locks too: they share the queue
     this.#tellChanges();
   }
 
@@ -108,16 +111,17 @@ export class Mirror<T> {
     this.#tellChanges();
   }
 
-  #follow(root: string): Promise<TreeCache> {
-    return openTreeCache(this.#client, root, {
+  #follow(root: string): Promise<Cache<T>> {
+    return openTreeCache<Decoded<T>>(this.#client, root, {
       queue: this.#queue,
+      keep: (data) => this.#decode(data),
       interest: (path) => INTEREST[this.#layout.placeOf(path).kind],
       onChange: (change) => this.#onChange(change),
       onError: (error, path) => this.#log.warning('a znode cannot be read', { path, error }),
     });
   }
 
-  #caches(): TreeCache[] {
+  #caches(): Cache<T>[] {
     const { lockRoot } = this.#layout;
     return [this.#records, lockRoot === undefined ? undefined : this.#locks].filter(
       (cache) => cache !== undefined,
@@ -133,7 +137,7 @@ export class Mirror<T> {
     this.#changed.clear();
   }
 
-  #onChange({ path, node }: TreeChange): void {
+  #onChange({ path, node }: TreeChange<Decoded<T>>): void {
     if (!this.#records) return; // still opening
     const place = this.#layout.placeOf(path);
     this.#noteChange(place);
@@ -148,10 +152,11 @@ export class Mirror<T> {
 
   #tellChanges(): void {
     if (this.#changed.size === 0) return;
-    const ids = [...this.#changed];
+    const changes = Array.from(this.#changed, (id) => this.#refresh(id));
     this.#changed.clear();
-    for (const change of ids.map((id) => this.#refresh(id))) {
-      if (change) for (const listener of [...this.#views]) this.#call(listener, change);
+    const listeners = [...this.#views];
+    for (const change of changes) {
+      if (change) for (const listener of listeners) this.#call(listener, change);
     }
   }
 
@@ -167,13 +172,17 @@ export class Mirror<T> {
 
   #read(id: string, known: StoredEntry<T> | undefined): StoredEntry<T> | undefined {
     const node = this.#records?.get(this.#layout.recordPath(id));
-    if (!node?.stat) return undefined;
+    if (!node?.stat || !node.data) return undefined;
     const locked = (this.#locks?.childrenOf(this.#layout.lockPath(id)).size ?? 0) > 0;
     if (known?.version === Number(node.stat.mzxid)) {
       return known.locked === locked ? known : { ...known, locked };
     }
+    return toEntry(id, node.data.value, node.stat, locked);
+  }
+
+  #decode(data: Buffer): Decoded<T> {
     try {
-      return toEntry(id, decode(this.#codec, node.data), node.stat, locked);
+      return { value: decode(this.#codec, data) };
     } catch {
       return undefined;
     }

@@ -7,11 +7,16 @@ import type { TreeChange } from './tree.ts';
  */
 export type Interest = 'data' | 'children' | 'name' | 'nothing';
 
-export interface TreeCacheOptions {
+export interface TreeCacheOptions<D = Buffer> {
   /** `data` for everything unless given. Must give the same answer each time. */
   interest?: (path: string) => Interest;
   /** Called for every change, after the cache shows it. Also for each znode found at the beginning. */
-  onChange?: (change: TreeChange) => void;
+  onChange?: (change: TreeChange<D>) => void;
+  /**
+   * What to keep of a znode's data, once for each version of it: a copy of the bytes unless given. The buffer is part of a
+   * larger one, so what is kept must not refer to it. Must not throw.
+   */
+  keep?: (data: Buffer) => D;
   /** `false`: changes may be unseen because the connection is away. `true`: complete again. */
   onCurrent?: (isCurrent: boolean) => void;
   /**

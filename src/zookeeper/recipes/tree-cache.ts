@@ -5,9 +5,11 @@ import { callListener } from '../session/emitter.ts';
 import type { Stat, StateChange, WatchEvent } from '../types.ts';
 import { OrderedQueue } from './ordered-queue.ts';
 import { PendingReads } from './pending-reads.ts';
-import { noData, ownCopy, Tree, type TreeChange, type TreeNode } from './tree.ts';
+import { Tree, type TreeChange, type TreeNode } from './tree.ts';
 import type { Interest, TreeCacheOptions } from './tree-cache-options.ts';
 import { WalkWindow } from './walk-window.ts';
+
+type Options<D> = TreeCacheOptions<D> & { keep: (data: Buffer) => D };
 
 /**
  * A copy of a subtree that follows the servers' changes in their order.
@@ -21,11 +23,11 @@ import { WalkWindow } from './walk-window.ts';
  * known yet is left out: the parent's listing, still to be asked for, will have it. After a reconnect the watch is set first
  * and then everything is read again, so what happened meanwhile is found, deletions included.
  */
-export class TreeCache {
+export class TreeCache<D = Buffer> {
   readonly root: string;
   readonly #client: ZooKeeperClient;
-  readonly #options: TreeCacheOptions;
-  readonly #tree: Tree;
+  readonly #options: Options<D>;
+  readonly #tree: Tree<D>;
   readonly #queue: OrderedQueue;
   readonly #reads = new PendingReads();
   #walk: WalkWindow | undefined;
@@ -36,7 +38,7 @@ export class TreeCache {
   readonly #stopListening: () => void;
   #onWalked: ((error?: Error) => void) | undefined;
 
-  constructor(client: ZooKeeperClient, root: string, options: TreeCacheOptions) {
+  constructor(client: ZooKeeperClient, root: string, options: Options<D>) {
     this.root = root;
     this.#client = client;
     this.#options = options;
@@ -54,7 +56,7 @@ export class TreeCache {
     return this.#tree.size;
   }
 
-  get(path: string): TreeNode | undefined {
+  get(path: string): TreeNode<D> | undefined {
     return this.#tree.get(path);
   }
 
@@ -63,7 +65,7 @@ export class TreeCache {
     return this.#tree.childrenOf(path);
   }
 
-  nodes(): IterableIterator<TreeNode> {
+  nodes(): IterableIterator<TreeNode<D>> {
     return this.#tree.nodes();
   }
 
@@ -192,7 +194,7 @@ export class TreeCache {
     if (!this.#tree.hasPlaceFor(path)) return;
     const previous = this.#tree.get(path);
     const isNews = previous?.stat?.mzxid !== stat.mzxid;
-    const node = { path, data: isNews ? ownCopy(data) : previous.data, stat };
+    const node = { path, data: isNews ? this.#options.keep(data) : previous.data, stat };
     this.#tree.put(node);
     if (isNews) this.#report({ path, node, previous });
     const isNew = !previous && this.#usesOneShots;
@@ -206,7 +208,7 @@ export class TreeCache {
 
   #applyName(path: string, interest: Interest, walk: WalkWindow | undefined): void {
     if (interest !== 'nothing' && !this.#tree.get(path) && this.#tree.hasPlaceFor(path)) {
-      const node = { path, data: noData, stat: undefined };
+      const node = { path, data: undefined, stat: undefined };
       this.#tree.put(node);
       this.#report({ path, node, previous: undefined });
     }
@@ -299,7 +301,7 @@ export class TreeCache {
     if (this.#options.onCurrent) callListener(this.#options.onCurrent, isCurrent);
   }
 
-  #report(change: TreeChange): void {
+  #report(change: TreeChange<D>): void {
     if (this.#options.onChange) callListener(this.#options.onChange, change);
   }
 }

@@ -2,9 +2,10 @@ import { nameOf, parentOf } from '../paths.ts';
 import type { Stat } from '../types.ts';
 
 /** A znode as last read. Immutable; a change makes a new one. */
-export interface TreeNode {
+export interface TreeNode<D = Buffer> {
   readonly path: string;
-  readonly data: Buffer;
+  /** What the cache keeps of the data: the bytes, unless told otherwise. Undefined where only the name is tracked. */
+  readonly data: D | undefined;
   /**
    * As of the last read of the data. What concerns children (`numChildren`, `cversion`, `pzxid`) may be older than the
    * tree. Undefined where only the name is tracked.
@@ -13,21 +14,21 @@ export interface TreeNode {
 }
 
 /** `node` absent: removed. `previous` absent: added. */
-export interface TreeChange {
+export interface TreeChange<D = Buffer> {
   readonly path: string;
-  readonly node: TreeNode | undefined;
-  readonly previous: TreeNode | undefined;
+  readonly node: TreeNode<D> | undefined;
+  readonly previous: TreeNode<D> | undefined;
 }
 
-interface Entry {
-  node: TreeNode;
+interface Entry<D> {
+  node: TreeNode<D>;
   children: Set<string>;
 }
 
 /** Znodes by path, with the names of their children. */
-export class Tree {
+export class Tree<D> {
   readonly #root: string;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, Entry<D>>();
 
   constructor(root: string) {
     this.#root = root;
@@ -37,7 +38,7 @@ export class Tree {
     return this.#entries.size;
   }
 
-  get(path: string): TreeNode | undefined {
+  get(path: string): TreeNode<D> | undefined {
     return this.#entries.get(path)?.node;
   }
 
@@ -50,11 +51,11 @@ export class Tree {
     return path === this.#root || this.#entries.has(parentOf(path));
   }
 
-  *nodes(): IterableIterator<TreeNode> {
+  *nodes(): IterableIterator<TreeNode<D>> {
     for (const { node } of this.#entries.values()) yield node;
   }
 
-  put(node: TreeNode): void {
+  put(node: TreeNode<D>): void {
     const known = this.#entries.get(node.path);
     if (known) {
       known.node = node;
@@ -65,7 +66,7 @@ export class Tree {
   }
 
   /** Takes out the znode and everything below it; returns what was there, leaves first. */
-  remove(path: string): TreeNode[] {
+  remove(path: string): TreeNode<D>[] {
     const entry = this.#entries.get(path);
     if (!entry) return [];
     const prefix = path === '/' ? '/' : `${path}/`;
@@ -77,9 +78,6 @@ export class Tree {
 }
 
 const none: ReadonlySet<string> = new Set();
-
-/** The data of a znode of which only the name is known. */
-export const noData = Buffer.alloc(0);
 
 /** What is received is a view into a larger buffer, which should not live as long as a cache. */
 export function ownCopy(data: Buffer): Buffer {

@@ -89,7 +89,7 @@ export class Watches {
     const parent = parentOf(path);
     if (path === '/' || !this.#lasting.recursive.has(parent)) return;
     const change: WatchEvent = { type: 'children', path: this.#toClient(parent) };
-    for (const listener of take(this.#oneShot.children, parent)) callListener(listener, change);
+    for (const listener of take(this.#oneShot.children, parent) ?? []) callListener(listener, change);
   }
 
   /** The session is over: one-shot watches end. */
@@ -119,24 +119,27 @@ export class Watches {
   }
 
   /** Takes the one-shot listeners that this event ends, and finds the lasting ones. Nobody twice. */
-  #listenersOf(type: WatchEventType, path: string): Set<WatchListener> {
+  #listenersOf(type: WatchEventType, path: string): readonly WatchListener[] {
     const { data, exists, children } = this.#oneShot;
-    const found = new Set<WatchListener>();
-    const collect = (listeners: Iterable<WatchListener> = []) => {
-      for (const listener of listeners) found.add(listener);
-    };
-    if (type === 'children' || type === 'deleted') collect(take(children, path));
+    const found: WatchListener[] = [];
+    if (type === 'children' || type === 'deleted') addTo(found, take(children, path));
     if (type !== 'children') {
-      collect(take(data, path));
-      collect(take(exists, path));
+      addTo(found, take(data, path));
+      addTo(found, take(exists, path));
     }
-    collect(this.#lasting.persistent.get(path));
+    addTo(found, this.#lasting.persistent.get(path));
     if (type === 'children' || this.#lasting.recursive.size === 0) return found;
     for (let at = path; ; at = parentOf(at)) {
-      collect(this.#lasting.recursive.get(at));
+      addTo(found, this.#lasting.recursive.get(at));
       if (at === '/') return found;
     }
   }
+}
+
+/** Rarely more than one or two, so looking through them is quick. */
+function addTo(found: WatchListener[], listeners: ReadonlySet<WatchListener> | undefined): void {
+  if (!listeners) return;
+  for (const listener of listeners) if (!found.includes(listener)) found.push(listener);
 }
 
 function add(listeners: Listeners, path: string, listener: WatchListener): void {
@@ -151,9 +154,8 @@ function remove(listeners: Listeners, path: string, listener: WatchListener): bo
   return listeners.delete(path);
 }
 
-function take(listeners: Listeners, path: string): Iterable<WatchListener> {
+function take(listeners: Listeners, path: string): ReadonlySet<WatchListener> | undefined {
   const known = listeners.get(path);
-  if (!known) return [];
-  listeners.delete(path);
+  if (known) listeners.delete(path);
   return known;
 }

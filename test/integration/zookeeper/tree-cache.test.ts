@@ -25,7 +25,7 @@ async function readAll(client: ZooKeeperClient, root: string, found = new Map<st
 
 function contentOf(cache: TreeCache): Map<string, string> {
   return new Map(
-    [...cache.nodes()].map(({ path, data, stat }) => [path, `${data.toString()} ${stat?.mzxid}`]),
+    [...cache.nodes()].map(({ path, data, stat }) => [path, `${data?.toString()} ${stat?.mzxid}`]),
   );
 }
 
@@ -33,7 +33,7 @@ function contentOf(cache: TreeCache): Map<string, string> {
 function following(model: Map<string, string>) {
   return ({ path, node, previous }: TreeChange) => {
     if ((previous !== undefined) !== model.has(path)) throw new Error(`${path}: reported out of order`);
-    if (node) model.set(path, `${node.data.toString()} ${node.stat?.mzxid}`);
+    if (node) model.set(path, `${node.data?.toString()} ${node.stat?.mzxid}`);
     else model.delete(path);
   };
 }
@@ -119,7 +119,7 @@ t.test('a tree cache and a real server', { skip: zookeeperMissing() }, async (t)
     await removed;
     proxy.thaw();
     await until(() => cache.get('/other') !== undefined, { what: 'the listing to be applied' });
-    await until(() => cache.get('/again')?.data.toString() === 'new', { what: 'the new one to be seen' });
+    await until(() => cache.get('/again')?.data?.toString() === 'new', { what: 'the new one to be seen' });
     await cache.close();
   });
 
@@ -132,7 +132,7 @@ t.test('a tree cache and a real server', { skip: zookeeperMissing() }, async (t)
     t.equal(proxy.requests(getData), 301);
     for (let round = 0; round < 10; round++) {
       await other.setData('/n7', String(round));
-      await until(() => cache.get('/n7')?.data.toString() === String(round));
+      await until(() => cache.get('/n7')?.data?.toString() === String(round));
     }
     t.equal(proxy.requests(getData), 311);
     await Promise.all(Array.from({ length: 300 }, (_, index) => other.delete(`/n${index}`)));
@@ -147,11 +147,27 @@ t.test('a tree cache and a real server', { skip: zookeeperMissing() }, async (t)
     for (let round = 0; round < 20; round++) {
       await client.create('/mine', String(round));
       await cache.settled();
-      t.equal(cache.get('/mine')?.data.toString(), String(round));
+      t.equal(cache.get('/mine')?.data?.toString(), String(round));
       await client.delete('/mine');
       await cache.settled();
       t.equal(cache.get('/mine'), undefined);
     }
+    await cache.close();
+  });
+
+  t.test('keeps of the data what it is told to, once for each version', async (t) => {
+    const { client, other } = await setUp(t);
+    await other.create('/one', '1');
+    const seen: string[] = [];
+    const cache = await openTreeCache(client, '/one', {
+      keep: (data) => (seen.push(data.toString()), Number(data.toString())),
+    });
+    t.equal(cache.get('/one')?.data, 1);
+    await client.createWithParents('/one/below', '7');
+    await client.setData('/one', '2');
+    await cache.settled();
+    t.same([cache.get('/one')?.data, cache.get('/one/below')?.data], [2, 7]);
+    t.same(seen, ['1', '7', '2']);
     await cache.close();
   });
 
@@ -214,7 +230,7 @@ t.test('a tree cache and a real server', { skip: zookeeperMissing() }, async (t)
       proxy.accept();
       await until(() => cache.isCurrent);
       t.strictSame(contentOf(cache), await readAll(other, '/'));
-      t.equal(cache.get('/a/b')?.data.toString(), 'after');
+      t.equal(cache.get('/a/b')?.data?.toString(), 'after');
       t.strictSame(current.slice(0, 2), [true, false]);
       await cache.close();
       t.notOk(cache.isCurrent);

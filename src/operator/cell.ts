@@ -28,13 +28,12 @@ export function cellText(value: unknown): string {
 /** `DD:HH:MM:SS` since a time in Unix seconds; a time in the future counts as now. */
 export function formatAge(sinceS: number, nowS: number): string {
   const total = Number.isFinite(sinceS) ? Math.max(0, Math.floor(nowS - sinceS)) : 0;
-  const parts = [
-    Math.floor(total / 86_400),
-    Math.floor(total / 3600) % 24,
-    Math.floor(total / 60) % 60,
-    total % 60,
-  ];
-  return parts.map((part) => String(part).padStart(2, '0')).join(':');
+  const [days, hours] = [Math.floor(total / 86_400), Math.floor(total / 3600) % 24];
+  return `${two(days)}:${two(hours)}:${two(Math.floor(total / 60) % 60)}:${two(total % 60)}`;
+}
+
+function two(number: number): string {
+  return number < 10 ? `0${number}` : `${number}`;
 }
 
 /** For sentences: `'42 s'`, `'7 min'`, `'3 h 20 min'`, `'2 d 4 h'`. */

@@ -13,7 +13,8 @@ export interface Answer {
   status: number;
   /** Names in lower case. */
   headers?: Readonly<Record<string, string>>;
-  body?: string | Buffer;
+  /** Several buffers go out one after the other, without being copied. */
+  body?: string | Buffer | readonly Buffer[];
 }
 
 /** Undefined: the handler has taken the response over. */
@@ -51,9 +52,18 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 
 export function send(response: ServerResponse, { status, headers = {}, body = '' }: Answer): void {
   if (response.headersSent || response.destroyed) return void response.destroy();
-  const length = String(typeof body === 'string' ? Buffer.byteLength(body) : body.length);
+  const length = String(bodyLength(body));
   response.writeHead(status, { ...SECURITY_HEADERS, 'content-length': length, ...headers });
-  response.end(body);
+  if (typeof body === 'string' || Buffer.isBuffer(body)) return void response.end(body);
+  response.cork();
+  for (const part of body) response.write(part);
+  response.end();
+}
+
+/** In bytes. */
+export function bodyLength(body: NonNullable<Answer['body']>): number {
+  if (typeof body === 'string') return Buffer.byteLength(body);
+  return Buffer.isBuffer(body) ? body.length : body.reduce((sum, part) => sum + part.length, 0);
 }
 
 /** A mistake in what the client sent, or something that is not there; `send` tells the client. */

@@ -8,6 +8,7 @@ import { sortedById } from './documented.ts';
 import { serveBuildLog } from './build-log.ts';
 import { nodeFilter } from './filters.ts';
 import { imageNames, imageRecord } from './images.ts';
+import { createListBytes } from './list-bytes.ts';
 import { openApi } from './openapi.ts';
 import { RANGES, type Plots, type Range } from './plots.ts';
 import { nodeJson, nodeRecord, poolRecord, requestRecord } from './records.ts';
@@ -23,13 +24,17 @@ export function addApiRoutes(
   deps: { clock: Clock; version: string; plots: Plots; buildLogDir: string | undefined },
 ): void {
   const { clock } = deps;
+  const nodeList = createListBytes({ before: nodeJson }, clock);
   router.on('GET', `${API}/openapi.json`, () => jsonAnswer(200, openApi(deps.version)));
 
   router.on('GET', `${API}/nodes`, ({ query }) => {
     const fits = nodeFilter(query);
-    const nodes = sortedById(views.nodes).filter(({ value }) => fits(value));
-    const { page, next } = cut(nodes, query);
-    return listAnswer('nodes', page.map(nodeJson), next);
+    const all = sortedById(views.nodes);
+    const { page, next } = cut(
+      all.filter(({ value }) => fits(value)),
+      query,
+    );
+    return listAnswer('nodes', nodeList.read(all, page, nowS(clock)), next);
   });
   router.on('GET', `${API}/nodes/:id`, ({ params }) =>
     jsonAnswer(200, nodeRecord(find(views.nodes, params['id'], 'node'))),
@@ -43,8 +48,8 @@ export function addApiRoutes(
     );
     const { page, next } = cut(fits, query);
     const now = nowS(clock);
-    const texts = page.map((entry) => JSON.stringify(requestRecord(entry, facts, now)));
-    return listAnswer('requests', texts, next);
+    const records = page.map((entry) => requestRecord(entry, facts, now));
+    return listAnswer('requests', bytesOf(records), next);
   });
   router.on('GET', `${API}/requests/:id`, ({ params }) => {
     const entry = find(views.requests, params['id'], 'request');
@@ -74,16 +79,16 @@ export function addApiRoutes(
   router.on('GET', `${API}/pools`, () => {
     const facts = views.facts();
     const counts = countByPool(views);
-    const texts = sortedById(views.pools).map((entry) => {
+    const records = sortedById(views.pools).map((entry) => {
       const record = poolRecord(entry, facts);
-      return JSON.stringify({ ...record, nodes: counts.get(`${record.provider}\n${record.pool}`) ?? {} });
+      return { ...record, nodes: counts.get(`${record.provider}\n${record.pool}`) ?? {} };
     });
-    return listAnswer('pools', texts, null);
+    return listAnswer('pools', bytesOf(records), null);
   });
 
   router.on('GET', `${API}/images`, () => {
-    const texts = imageNames(views).map((image) => JSON.stringify(imageRecord(image, views)));
-    return listAnswer('images', texts, null);
+    const records = imageNames(views).flatMap((image) => imageRecord(image, views) ?? []);
+    return listAnswer('images', bytesOf(records), null);
   });
   router.on('GET', `${API}/builds/:image/:build/log`, serveBuildLog(views, clock, deps.buildLogDir));
   router.on('GET', `${API}/plots`, ({ query }) => {
@@ -126,12 +131,16 @@ function readLimit(given: string | null): number {
 }
 
 /** `next` is the value for `after` that gives the next page; null on the last one. */
-function listAnswer(name: string, texts: readonly string[], next: string | null): Answer {
+function listAnswer(name: string, records: readonly Buffer[], next: string | null): Answer {
   return {
     status: 200,
     headers: { 'content-type': JSON_TYPE, 'cache-control': 'no-store' },
-    body: `{"${name}":[${texts.join(',')}],"next":${JSON.stringify(next)}}`,
+    body: [Buffer.from(`{"${name}":[`), ...records, Buffer.from(`],"next":${JSON.stringify(next)}}`)],
   };
+}
+
+function bytesOf(records: readonly object[]): Buffer[] {
+  return [Buffer.from(records.map((record) => JSON.stringify(record)).join(','))];
 }
 
 function find<T>(entries: ReadonlyMap<string, Entry<T>>, id: string | undefined, what: string): Entry<T> {

@@ -14,42 +14,37 @@ import { JSON_TYPE, TEXT, type Answer, type Call } from './answer.ts';
 import { nodeFilter } from './filters.ts';
 import { imageNames, imageStatus } from './images.ts';
 import { prefersJson } from './negotiate.ts';
-import { documentedNodeJson } from './node-json.ts';
+import { keepAnswers } from './kept-answers.ts';
+import { createListBytes, type ListBytes } from './list-bytes.ts';
+import { documentedNode } from './node-json.ts';
 import type { Router } from './router.ts';
 import type { Views } from '../operator/views.ts';
 
 /** What a route shows, in either form. */
 interface Listing {
   text(fields: ReadonlySet<string> | undefined): string;
-  json(): string;
+  json(): NonNullable<Answer['body']>;
 }
 
 const KEPT_MS = 1000;
-/** Every different query is kept for its second; more of them than this are rendered each time. */
-const MOST_KEPT = 100;
 
 export function addDocumentedRoutes(router: Router, views: Views, clock: Clock): void {
-  const kept = new Map<string, { renderedMs: number; answer: Answer }>();
+  const kept = keepAnswers(KEPT_MS, clock);
+  const nodeList = createListBytes(documentedNode, clock);
   const isPaused = (image: string) => views.imagePauses.has(image);
 
   const serve = (path: string, list: (query: URLSearchParams) => Listing) => {
     router.on('GET', path, ({ request, query }: Call) => {
       const json = prefersJson(request.headers.accept);
       const key = `${json} ${path}?${query.toString()}`;
-      const now = clock.nowMs();
-      for (const [other, { renderedMs }] of kept) if (now - renderedMs >= KEPT_MS) kept.delete(other);
-      let found = kept.get(key);
-      if (!found) {
-        found = { renderedMs: now, answer: render(list(query), json, query, now) };
-        if (kept.size < MOST_KEPT) kept.set(key, found);
-      }
-      return isUnchanged(request.headers['if-modified-since'], found.renderedMs)
-        ? { ...found.answer, status: 304, body: '' }
-        : found.answer;
+      const { answer, renderedMs } = kept.get(key, (now) => render(list(query), json, query, now));
+      return isUnchanged(request.headers['if-modified-since'], renderedMs)
+        ? { ...answer, status: 304, body: '' }
+        : answer;
     });
   };
 
-  serve('/node-list', (query) => listNodes(views, query, nowS(clock)));
+  serve('/node-list', (query) => listNodes(views, nodeList, query, nowS(clock)));
   serve('/request-list', () => tableOf(requestColumns, sortedById(views.requests)));
   serve('/image-list', () => tableOf(uploadColumns(nowS(clock)), sortedById(views.uploads)));
   serve('/dib-image-list', () => tableOf(buildColumns(nowS(clock), isPaused), sortedById(views.builds)));
@@ -67,15 +62,14 @@ function labelsOf(views: Views): string[] {
   return [...new Set(registeredPools(views.facts()).flatMap((pool) => pool.labels))].sort();
 }
 
-function listNodes(views: Views, query: URLSearchParams, now: number): Listing {
+function listNodes(views: Views, nodeList: ListBytes<Node>, query: URLSearchParams, now: number): Listing {
   const id = query.get('node_id');
-  const entries: Iterable<Entry<Node>> =
-    id === null ? sortedById(views.nodes) : [views.nodes.get(id)].filter((entry) => entry !== undefined);
+  const all = sortedById(views.nodes);
   const fits = nodeFilter(query);
-  const nodes = [...entries].filter(({ value }) => fits(value));
+  const nodes = all.filter((entry) => (id === null || entry.id === id) && fits(entry.value));
   return {
     text: tableOf(allNodeColumns(now), nodes).text,
-    json: () => `[${nodes.map((entry) => documentedNodeJson(entry, now)).join(',')}]`,
+    json: () => [Buffer.from('['), ...nodeList.read(all, nodes, now), Buffer.from(']')],
   };
 }
 

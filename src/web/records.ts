@@ -7,13 +7,8 @@ import { summarise } from '../operator/summary.ts';
 import { askPools, drainsOf, type Facts } from '../operator/why.ts';
 import type { Entry } from '../store/store.ts';
 
-const nodeTexts = new WeakMap<Entry<Node>, string>();
-
-/** An entry never changes, so its text is made once, whoever asks. */
 export function nodeJson(entry: Entry<Node>): string {
-  let text = nodeTexts.get(entry);
-  if (text === undefined) nodeTexts.set(entry, (text = JSON.stringify(nodeRecord(entry))));
-  return text;
+  return JSON.stringify(nodeRecord(entry));
 }
 
 export function nodeRecord(entry: Entry<Node>) {

@@ -1,7 +1,9 @@
 /** What scripts and dashboards made for the older web application expect. */
 import t from 'tap';
+import { makeNode } from '../../../src/model/node.ts';
 import { fakeConfig } from '../../support/fake-config.ts';
-import { startTestWeb } from '../../support/web.ts';
+import { until } from '../../support/poll.ts';
+import { fetchText, startTestWeb } from '../../support/web.ts';
 
 const yaml = fakeConfig({
   providers: { cloud: { pools: { main: { 'max-servers': 5, labels: ['small', 'large'] } } } },
@@ -66,6 +68,49 @@ t.test('node-list as text is a table, cut down by fields, filters and id', async
   t.equal((await rowsOf('node_id=0000000001')).length, 1);
   t.equal((await rowsOf('node_id=nothing')).length, 0);
   t.match((await get('/node-list?node_id=nothing')).text, /^(\+-[^\n]+\n\|[^\n]+\n\+-[^\n]+\n\+-[^\n]+\n)$/);
+});
+
+t.test('a long list is right after every change, whole and cut down', async (t) => {
+  const { test, get, port } = await startTestWeb(t, yaml);
+  const { nodes } = test.zuul;
+  const made = await Promise.all(
+    Array.from({ length: 250 }, (_, number) =>
+      nodes.create(makeNode({ state: 'hold', type: [number % 2 === 0 ? 'small' : 'large'], comment: 'é' })),
+    ),
+  );
+  const ids = made.map(({ id }) => id).sort();
+  const list = async (query: string) => {
+    const api = (await get(`/api/v1/nodes?${query}`)).json() as { nodes: Record<string, unknown>[] };
+    const documented = (await get(`/node-list?${query}&round=${Math.random()}`, json)).json();
+    return [api.nodes, documented as Record<string, unknown>[]];
+  };
+  for (const rows of await list(''))
+    t.strictSame(
+      rows.map(({ id }) => id),
+      ids,
+    );
+  const changed = ids[40] ?? '';
+  await nodes.update(changed, (node) => ({ ...node, comment: 'changed', type: ['large'] }));
+  await nodes.remove(ids[41] ?? '');
+  const isShown = async () => {
+    const { nodes: shown } = (await get('/api/v1/nodes')).json() as { nodes: Record<string, unknown>[] };
+    return shown.length === 249 && shown.some(({ comment }) => comment === 'changed');
+  };
+  await until(isShown, { what: 'the changes in the list' });
+  for (const rows of await list('label=large')) {
+    t.ok(rows.length >= 125);
+    t.match(
+      rows.find(({ id }) => id === changed),
+      { comment: 'changed' },
+    );
+    t.match(
+      rows.find(({ id }) => id === ids[43]),
+      { comment: 'é' },
+    );
+  }
+  const head = await fetchText(port, 'HEAD', '/api/v1/nodes');
+  t.equal(head.text, '');
+  t.equal(Number(head.headers['content-length']), Buffer.byteLength((await get('/api/v1/nodes')).text));
 });
 
 t.test('request-list and label-list', async (t) => {

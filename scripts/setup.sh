@@ -33,6 +33,7 @@ test disk-image-create python3-diskimage-builder diskimage-builder -     -
 test debootstrap    debootstrap       debootstrap       debootstrap       debootstrap
 test kpartx         kpartx            kpartx            kpartx            multipath-tools
 test qemu-img       qemu-utils        qemu-img          qemu-tools        qemu-img
+test qemu-system-x86_64 qemu-system-x86 qemu-system-x86-core qemu-x86 qemu-system-x86_64
 test sgdisk         gdisk             gdisk             gptfdisk          sgdisk
 test mkfs.ext4      e2fsprogs         e2fsprogs         e2fsprogs         e2fsprogs
 test parted         parted            parted            parted            parted

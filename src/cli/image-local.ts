@@ -5,6 +5,14 @@ import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config, DiskImage } from '../config/config.ts';
 import { reasonOf } from '../errors.ts';
+import {
+  bootImage,
+  planBoot,
+  programsToBoot,
+  missingToBoot,
+  typesToBoot,
+  type BootPlan,
+} from './boot-image.ts';
 import { findNeeds } from './element-needs.ts';
 import { Failure } from './failure.ts';
 import { say, warn } from './print.ts';
@@ -25,6 +33,8 @@ interface Plan {
   output: string;
   elementsPath: readonly string[];
   env: NodeJS.ProcessEnv;
+  /** How the image is looked at when it is there. */
+  boot: BootPlan | undefined;
 }
 
 /** Builds an image here and now, without a builder: the configured one of that name, or one of the given elements. */
@@ -35,16 +45,16 @@ export const run: Run = async (tools, { args, options }) => {
   const command = ['disk-image-create', '-t', plan.types.join(','), '-o', plan.output, ...plan.elements];
   say(tools, `ELEMENTS_PATH=${plan.elementsPath.join(delimiter)} ${command.join(' ')}`);
   const code = await execute(tools, command, plan.env);
-  if (code === 0) for (const type of plan.types) say(tools, `${plan.output}.${type} is ready`);
-  return code;
+  if (code !== 0) return code;
+  for (const type of plan.types) say(tools, `${plan.output}.${type} is ready`);
+  return plan.boot ? await bootImage(tools, plan.boot, plan.output) : 0;
 };
 
 async function makePlan(tools: Tools, args: readonly string[], options: Options): Promise<Plan> {
   const config = await readConfig(tools);
   const [name = ''] = args;
   const image = args.length === 1 ? config?.diskimages.get(name) : undefined;
-  const formats = image && image.formats.length > 0 ? image.formats : [DEFAULT_TYPE];
-  const types = options.type?.split(',') ?? formats;
+  const types = options.type?.split(',') ?? typesOf(image, options);
   const elementsPath = findElementDirs(tools, config, options);
   return {
     elements: image?.elements ?? args,
@@ -52,7 +62,14 @@ async function makePlan(tools: Tools, args: readonly string[], options: Options)
     output: resolve(options.output ?? (image ? name : 'image')),
     elementsPath,
     env: { ...tools.io.env, ...variablesOf(image), ELEMENTS_PATH: elementsPath.join(delimiter) },
+    boot: options.boot && planBoot(options.boot, types),
   };
+}
+
+function typesOf(image: DiskImage | undefined, { boot }: Options): readonly string[] {
+  const own = image?.formats ?? [];
+  if (boot) return typesToBoot(boot, own);
+  return own.length > 0 ? own : [DEFAULT_TYPE];
 }
 
 /** Elements are built without any configuration; one that has mistakes is told. */
@@ -99,8 +116,12 @@ function isDirectory(path: string): boolean {
 }
 
 /** Everything at once, so that nobody has to try again and again. */
-function findMissing({ elements, elementsPath, types, env }: Plan): string[] {
-  const programs = { ...PROGRAMS, ...(types.includes('qcow2') ? { 'qemu-img': 'qemu-utils' } : {}) };
+function findMissing({ elements, elementsPath, types, env, boot }: Plan): string[] {
+  const programs = {
+    ...PROGRAMS,
+    ...(types.includes('qcow2') ? { 'qemu-img': 'qemu-utils' } : {}),
+    ...(boot && programsToBoot(boot)),
+  };
   const path = [...(env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
   const absent = Object.entries(programs)
     .filter(([program]) => !path.some((dir) => existsSync(join(dir, program))))
@@ -111,7 +132,7 @@ function findMissing({ elements, elementsPath, types, env }: Plan): string[] {
       ({ path, element, remark }) =>
         `${path} does not exist; ${element} needs it${remark ? `: ${remark}` : ''}`,
     );
-  return [...absent, ...files];
+  return [...absent, ...files, ...(boot ? missingToBoot(boot) : [])];
 }
 
 /** Its output is ours. Interrupted, it unmounts what it has mounted, and we wait for that. */

@@ -5,6 +5,7 @@ import type { LoadedConfig } from '../config/load.ts';
 import type { Driver } from '../driver/driver.ts';
 import type { Logger } from '../log.ts';
 import type { Store } from '../store/store.ts';
+import type { Boot } from './boot-words.ts';
 
 /** Light, so that the whole list of verbs costs nothing; the work is in the module that `load` imports. */
 export interface Verb {
@@ -61,6 +62,7 @@ export interface Options {
   configRepo?: string;
   output?: string;
   type?: string;
+  boot?: Boot;
   base?: string;
   launchers?: string[];
 }

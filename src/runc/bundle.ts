@@ -58,7 +58,7 @@ export interface BundleSpec {
   maxOpenFiles: number;
 }
 
-interface Mount {
+export interface Mount {
   destination: string;
   type: string;
   source: string;
@@ -116,7 +116,7 @@ const WRITABLE_SECRETS = ['/etc/ssl/private', '/var/backups', '/var/log', '/var/
 const OPEN_FILES = 65536;
 
 /** The whole config.json, with sshd on the given port. */
-export function renderBundle(spec: BundleSpec, port: string): object {
+export function renderBundle(spec: BundleSpec, port: string) {
   const capabilities = spec.sudo ? [...SSHD_CAPABILITIES, ...SUDO_CAPABILITIES].sort() : SSHD_CAPABILITIES;
   const openFiles = Math.min(OPEN_FILES, spec.maxOpenFiles);
   const seccomp = seccompProfile(spec.architecture);

@@ -1,3 +1,4 @@
+import { parseBoot } from '../boot-words.ts';
 import type { Verb } from '../verb.ts';
 
 export const imageVerbs: readonly Verb[] = [
@@ -25,7 +26,8 @@ export const imageVerbs: readonly Verb[] = [
       'Builds a configured diskimage, or one of the given elements, with the diskimage-builder of this machine, to try elements ' +
       'out. Elements are looked for in a config repository, in ELEMENTS_PATH, in elements-dir, and among those that come with ' +
       'nodepool. Programs and files that are missing are all named before anything is built. The exit code is that of ' +
-      'disk-image-create.',
+      'disk-image-create. With --boot you look at the result: in a shell in a container (format tar, which is made where none is ' +
+      'named), or on the serial console of a machine (qcow2, raw). What you change there is gone when it ends.',
     arguments: '<element...>',
     options: [
       {
@@ -36,6 +38,12 @@ export const imageVerbs: readonly Verb[] = [
         flags: '--type <types>',
         description: 'formats, such as tar,raw (default: those of the image, or qcow2)',
       },
+      {
+        flags: '--boot [way]',
+        description:
+          'look at the image when it is ready: container or qemu (default: what its formats allow)',
+        parse: parseBoot,
+      },
       { flags: '--config-repo <dir>', description: 'a config repository whose elements come first' },
     ],
     examples: [
@@ -44,6 +52,8 @@ export const imageVerbs: readonly Verb[] = [
         'image-local debian-12 --config-repo ~/config',
         'the configured image, with elements as they are being written',
       ],
+      ['image-local zuul-user --boot', 'a shell in a container of the image'],
+      ['image-local debian-12 nodepool-minimal --boot=qemu', 'the serial console of a machine that boots it'],
     ],
     load: () => import('../image-local.ts'),
   },

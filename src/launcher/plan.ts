@@ -56,6 +56,8 @@ export interface PoolFacts {
   /** In use or promised. */
   poolUse: Resources;
   providerUse: Resources;
+  /** Its registered machines, all of them free, would have a node for each of these labels. */
+  fits(labels: readonly string[]): boolean;
   unready(label: string): Unready | undefined;
   cost(label: string): Resources;
   /** The ready nodes that can be had for these labels, each for one. */
@@ -106,6 +108,9 @@ function declineForGood(input: PlanInput): Plan | undefined {
     const patient = unready.temporary && waitedS < UNHEALTHY_PATIENCE_S;
     return patient ? defer(unready.reason) : decline(unready.reason);
   }
+
+  if (pool.static && !pool.fits(request.nodeTypes))
+    return decline(`has not enough machines for ${request.nodeTypes.join(', ')}`);
 
   const whole = costOf(request.nodeTypes, pool);
   const tooMuch =

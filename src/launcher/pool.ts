@@ -1,10 +1,11 @@
 import type { PoolConfig, PoolLabel } from '../config/config.ts';
-import type { Unready } from '../driver/driver.ts';
+import type { StaticSlot, Unready } from '../driver/driver.ts';
 import type { Logger } from '../log.ts';
 import type { Node } from '../model/node.ts';
 import { compareRequests, type NodeRequest } from '../model/request.ts';
 import { addResources, NO_RESOURCES, type Resources } from '../model/resources.ts';
 import type { Entry } from '../store/store.ts';
+import { fitSlots } from './fit-slots.ts';
 import { matchReady } from './match-ready.ts';
 import { findShortage, type PoolFacts } from './plan.ts';
 import type { ProviderRuntime } from './provider-runtime.ts';
@@ -65,10 +66,16 @@ export function factsOf(
       waitingBefore(pool, request),
       addResources(world.usage.ofProvider(config.provider), promises.reserved.ofProvider(config.provider)),
     ),
+    fits: (labels) => fitSlots(labels, slotsOf(pool)),
     unready: (label) => withLabel(pool, label, (found) => unreadyOf(pool, found, world)),
     cost: (label) => costOfLabel(pool, label),
     matchReady: (labels) => matchReady(labels, (label) => freeNodes(pool, label, world, promises)),
   };
+}
+
+function slotsOf({ config, runtime }: Pool): readonly StaticSlot[] {
+  const slots = runtime.provider.inventory?.slots() ?? [];
+  return slots.filter(({ pool }) => pool.name === config.name);
 }
 
 /** Why the pool cannot make a node of the label now: the driver says so, or its image is still to be published. */

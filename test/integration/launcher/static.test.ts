@@ -67,6 +67,14 @@ t.test('a host with several labels serves one of them at a time', async (t) => {
   t.equal((await test.outcome(waiting.id)).value.state, 'fulfilled');
 });
 
+t.test('a request for more than there ever are fails at once', async (t) => {
+  const server = await startSshServer(t);
+  const test = await start(t, [host(server, { labels: ['small', 'big'] })]);
+  const { id } = await test.request(['small', 'big']);
+  t.equal((await test.outcome(id)).value.state, 'failed');
+  t.ok(await test.fulfilled(['big']), 'and keeps nobody else waiting');
+});
+
 t.test('a host that does not answer is not lent, and comes back when it does', async (t) => {
   const key = makeKey();
   const server = await startSshServer(t, { hostKeys: [key] });

@@ -36,6 +36,7 @@ function facts(given: Partial<PoolFacts> = {}): PoolFacts {
     launcherId: OWN,
     config: config(),
     static: false,
+    fits: () => true,
     draining: false,
     unhealthySinceS: undefined,
     launching: 0,
@@ -326,6 +327,11 @@ const table: [title: string, given: Given, expected: object][] = [
     'declines more registered machines than the pool may lend',
     { request: three, pool: { static: true, config: config({ maxServers: 2 }) } },
     decline('needs 3 instances, more than the limit of 2'),
+  ],
+  [
+    'declines what its registered machines could not hold if all were free',
+    { request: three, pool: { static: true, fits: () => false } },
+    decline(/^has not enough machines for small, /),
   ],
 ];
 

@@ -15,9 +15,11 @@ const FOLLOW_MS = 200;
 /** Asks the builder for a new build; with --wait, follows its log where it can be read, until it is ready or has failed. */
 export const run: Run = async (tools, { args, options }) => {
   const [name = ''] = args;
+  const opening = tools.openStore();
+  opening.catch(() => undefined); // Told when its turn comes.
   const image = await findImage(tools, name);
   if (image.pause) throw new Failure(`Skipping build request for image ${name}; paused`);
-  const store = await tools.openStore();
+  const store = await opening;
   const before = new Set((await store.builds.list()).filter(isOver).map(({ id }) => id));
   await requestBuild(store, name);
   const paused = (await store.imagePauses.get(name)) !== undefined;

@@ -5,7 +5,6 @@ import { pipeline } from 'node:stream/promises';
 import { asset } from '../asset.ts';
 import { CommandError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { connectSsh } from '../ssh/connection.ts';
 import type { DirectoryOptions } from './options.ts';
 import { quote } from '../shell.ts';
 
@@ -127,6 +126,7 @@ async function startThere(
     hostKeys,
     timeoutMs: CONNECT_MS,
   };
+  const { connectSsh } = await import('../ssh/connection.ts'); // Heavy, and often not needed.
   const connection = await connectSsh(target, log, signal);
   try {
     const channel = await connection.exec(words.map(quote).join(' '));

@@ -69,8 +69,12 @@ const TROUBLE =
 /** Programs that say so plainly. */
 const CERTAIN =
   /^(?:E:|error:|fatal:|nodepool:|\S*(?:Error|Exception):)|Element '.*' not found|No space left on device/i;
-/** Every call of sudo says the first on a host without a name of its own, and cleaning up ends with the others: no harm. */
-const NOISE = /^(?:sudo: unable to resolve host|(?:DEBUG|INFO) diskimage_builder\.)/;
+/**
+ * Every call of sudo says the first on a host without a name of its own, apt the second in each image, and cleaning up ends with the
+ * others: no harm.
+ */
+const NOISE =
+  /^(?:sudo: unable to resolve host|E: Can not write log \(Is \/dev\/pts mounted\?\)|(?:DEBUG|INFO) diskimage_builder\.)/;
 
 /** diskimage-builder runs what needs root so; the message of a command that fails is only here. */
 const AS_ROOT = /^DEBUG \S+ \[-\] exec_sudo: (.+) exec_sudo \S+$/;

@@ -68,9 +68,16 @@ receive() {
 }
 
 # copy ID FORMAT FILE: the same for a file of this machine. Whoever asks reads the copy, and calls `complete` when it is good.
+# It is readable for all, whatever the file is. A file that is there already and cut off is written to the disk when it is closed
+# (ext4, auto_da_alloc), which takes several times as long.
 copy() {
-	: >"$store/$1/image.$2.new" # readable for all, whatever the file is
-	cp -- "$3" "$store/$1/image.$2.new"
+	new=$store/$1/image.$2.new
+	if cp --help 2>/dev/null | grep -q -- --no-preserve; then
+		cp --no-preserve=mode -- "$3" "$new"
+	else
+		: >"$new"
+		cp -- "$3" "$new"
+	fi
 }
 
 complete() {
@@ -117,9 +124,10 @@ unlink_it() {
 	rm -f "$directory/$2"
 }
 
+# list: a line for each image, its folder and its mark.
 list() {
 	for mark in "$store"/*/mark.json; do
-		[ ! -e "$mark" ] || cat "$mark"
+		[ ! -e "$mark" ] || printf '%s %s\n' "$(basename "${mark%/*}")" "$(tr -d '\n' <"$mark")"
 	done
 }
 

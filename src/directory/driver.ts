@@ -20,7 +20,7 @@ function openDirectoryProvider(config: ProviderConfig, { log }: DriverDeps): Pro
   const inFlight = createInFlight();
   const host = openHost(options, log);
   return {
-    images: createDirectoryImages(config, options, { host, track: inFlight.track }),
+    images: createDirectoryImages(config, options, { host, track: inFlight.track, log }),
     destroy: () => Promise.resolve(),
     list: () => Promise.resolve([]),
     quota: () => Promise.resolve(NO_RESOURCES),

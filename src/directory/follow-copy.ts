@@ -27,21 +27,34 @@ export async function followCopy(
     () => void (over = true),
   );
   const pause = () => Promise.race([end, sleep(LOOK_MS)]);
-  const hash = createHash('sha256');
-  const part = Buffer.allocUnsafe(PART_BYTES);
-  let bytes = 0;
   let handle: FileHandle | undefined;
+  const look = async (into: Buffer, from: number) => {
+    const wasOver = over; // Before the look, so that nothing can come after it.
+    handle ??= await openIfThere(file);
+    const { bytesRead = 0 } = (await handle?.read(into, 0, into.length, from)) ?? {};
+    return { bytesRead, wasOver };
+  };
+  const hash = createHash('sha256');
+  let [part, next] = [Buffer.allocUnsafe(PART_BYTES), Buffer.allocUnsafe(PART_BYTES)];
+  let bytes = 0;
+  let looking = look(part, bytes);
   try {
     for (;;) {
-      const wasOver = over; // Before the look, so that nothing can come after it.
-      handle ??= await openIfThere(file);
-      const { bytesRead = 0 } = (await handle?.read(part, 0, part.length, bytes)) ?? {};
-      hash.update(part.subarray(0, bytesRead));
-      if (bytesRead > 0) onProgress((bytes += bytesRead));
-      else if (wasOver) break;
-      else await pause();
+      const { bytesRead, wasOver } = await looking;
+      if (bytesRead > 0) {
+        // One part is read while the other is hashed, which takes longer.
+        looking = look(next, (bytes += bytesRead));
+        hash.update(part.subarray(0, bytesRead));
+        [part, next] = [next, part];
+        onProgress(bytes);
+      } else if (wasOver) break;
+      else {
+        await pause();
+        looking = look(part, bytes);
+      }
     }
   } finally {
+    await looking.catch(() => undefined);
     await handle?.close();
     await copying;
   }

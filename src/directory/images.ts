@@ -14,6 +14,7 @@ import {
   type UploadSpec,
 } from '../driver/images.ts';
 import { CommandError } from '../errors.ts';
+import type { Logger } from '../log.ts';
 import { followCopy, type Sum } from './follow-copy.ts';
 import type { Host } from './host.ts';
 import type { DirectoryOptions } from './options.ts';
@@ -30,7 +31,7 @@ type StoredMark = Omit<FoundImage, 'externalId'> & { provider: string; id: strin
 export function createDirectoryImages(
   config: ProviderConfig,
   { path, format }: DirectoryOptions,
-  { host, track }: { host: Host; track: <T>(work: () => Promise<T>) => Promise<T> },
+  { host, track, log }: { host: Host; track: <T>(work: () => Promise<T>) => Promise<T>; log: Logger },
 ): ImageStore {
   const store = join(path, '.builds');
   const content = format === 'tar' ? 'rootfs' : `image.${format}`;
@@ -107,6 +108,18 @@ export function createDirectoryImages(
     }
   }
 
+  /** `ID {…}`; what is no mark, perhaps cut off by a loss of power, belongs to nobody. */
+  function readMark(line: string): StoredMark[] {
+    const id = line.slice(0, line.indexOf(' '));
+    try {
+      const mark = JSON.parse(line.slice(id.length)) as StoredMark | null;
+      return mark === null ? [] : [mark];
+    } catch {
+      log.warning('an image has a broken mark, and is left out', { file: join(store, id, 'mark.json') });
+      return [];
+    }
+  }
+
   return {
     wanted: () => Promise.resolve(readWanted(config, format)),
     upload: (spec, context) => track(() => upload(spec, context)),
@@ -114,7 +127,7 @@ export function createDirectoryImages(
     async list(signal) {
       const lines = (await host.run('list', [], { signal })).split('\n').filter((line) => line !== '');
       return lines
-        .map((line) => JSON.parse(line) as StoredMark)
+        .flatMap((line) => readMark(line))
         .filter(({ provider }) => provider === config.name)
         .map(({ id, name, image, build, upload }) => ({
           externalId: join(store, id),

@@ -194,9 +194,29 @@ t.test('what a killed builder has left is listed, and removed by its id', { skip
   t.same(readdirSync(path), []);
 });
 
-function openShelf(t: Test) {
+t.test('a broken mark does not hide the other images', { skip }, async (t) => {
+  const { path, images, publish } = openShelf(t);
+  const id = await publish('1');
+  for (const [name, text] of Object.entries({ cut: '{"provider":"sh', empty: '', other: '[\n1]', nothing: 'null' })) {
+    mkdirSync(join(path, '.builds', name));
+    writeFileSync(join(path, '.builds', name, 'mark.json'), text);
+  }
+  t.match(await images.list(never), [{ externalId: id }]);
+  t.equal((await images.list(never)).length, 1);
+});
+
+t.test('a copy can be read by all, whatever its file is', { skip }, async (t) => {
+  const { path, upload } = openShelf(t, 'raw');
+  const file = join(tempDir(t), 'image.raw');
+  writeFileSync(file, 'an image', { mode: 0o600 });
+  const id = await upload('1', file);
+  t.equal(readFileSync(join(path, 'debian.raw'), 'utf8'), 'an image');
+  t.equal(statSync(join(id, 'image.raw')).mode & 0o777, 0o644);
+});
+
+function openShelf(t: Test, format = 'tar') {
   const path = join(tempDir(t), 'shelf');
-  const { provider } = open({ path });
+  const { provider } = open({ path, 'image-format': format });
   const images = provider.images as ImageStore;
   const upload = async (number: string, file: string) => {
     const mark = { image: 'debian', build: 'f'.repeat(32), upload: number.padStart(10, '0') };
@@ -204,7 +224,7 @@ function openShelf(t: Test) {
       mark,
       name: `debian-${number}`,
       file,
-      format: 'tar',
+      format,
       sizeBytes: statSync(file).size,
       checksums: {},
       properties: {},

@@ -3,14 +3,13 @@
  * then a container on it, and a shell in that.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { runcMissing } from '../integration/runc/world.ts';
 import { openBuilder } from '../support/builder.ts';
 import { startPrograms } from '../support/commands.ts';
-import { debianMirror, ELEMENTS, skipBuilds, skipDownloads } from '../support/dib/real.ts';
+import { debianMirror, ELEMENTS, roomyDir, skipBuilds, skipDownloads } from '../support/dib/real.ts';
 import { until } from '../support/poll.ts';
 import { claimPortRange } from '../support/port-range.ts';
 import { makeKey } from '../support/ssh-keys.ts';
@@ -21,15 +20,6 @@ t.setTimeout(0); // The suite's limit applies.
 const mirror = debianMirror('bookworm');
 const skip = skipBuilds() || skipDownloads(mirror) || runcMissing();
 const PATIENT_MS = 1_500_000;
-
-/** In memory where there is room: Debian's package manager waits for the disk after each file. */
-function workDir(t: Test): string {
-  const memory = '/dev/shm';
-  const room = statfsSync(memory);
-  const dir = mkdtempSync(join(room.bavail * room.bsize > 6e9 ? memory : tmpdir(), 'nodepool-test-dib-'));
-  t.teardown(() => rmSync(dir, { recursive: true, force: true, maxRetries: 3 }));
-  return dir;
-}
 
 t.test('builds Debian, publishes it, and jobs run in containers of it', { skip }, async (t) => {
   const key = makeKey();
@@ -44,7 +34,7 @@ t.test('builds Debian, publishes it, and jobs run in containers of it', { skip }
     DIB_DISTRIBUTION_MIRROR: mirror,
     DIB_DEBIAN_SECURITY_MIRROR: debianMirror('bookworm-security'),
     NODEPOOL_SSH_DIR: files,
-    TMPDIR: workDir(t),
+    TMPDIR: roomyDir(t),
     INITRD: 'No', // It is not to boot by itself; this spares a minute.
   };
   const yaml = `

@@ -1,6 +1,10 @@
 /** The real diskimage-builder in tests: where elements are, and whether it can work here. */
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
 
 const root = new URL('../../../', import.meta.url);
 
@@ -31,6 +35,26 @@ export function skipBuilds(): string | false {
     if (!runs('sh', '-c', `command -v ${program}`)) return `${program} is not installed`;
   }
   return runs('losetup', '--find') ? false : 'builds of images need loop devices, and there are none here';
+}
+
+/** Removed at the end of the test. In memory where there is room: Debian's package manager waits for the disk after each file. */
+export function roomyDir(t: Test): string {
+  const memory = '/dev/shm';
+  const room = statfsSync(memory);
+  const dir = mkdtempSync(join(room.bavail * room.bsize > 6e9 ? memory : tmpdir(), 'nodepool-test-dib-'));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true, maxRetries: 3 }));
+  return dir;
+}
+
+/**
+ * Variables of builds. Images have partitions, for which diskimage-builder needs the device mapper; where this kernel has none, the
+ * file system is the whole disk.
+ */
+export function diskLayout(): Record<string, string> {
+  if (readFileSync('/proc/misc', 'utf8').includes('device-mapper')) return {};
+  const mount = { mount_point: '/', fstab: { options: 'defaults', 'fsck-passno': 1 } };
+  const mkfs = { name: 'mkfs_root', base: 'image0', type: 'ext4', label: 'cloudimg-rootfs', mount };
+  return { DIB_BLOCK_DEVICE_CONFIG: JSON.stringify([{ local_loop: { name: 'image0' } }, { mkfs }]) };
 }
 
 /** Where this machine gets the packages of a Debian release from; the public mirror when it is another system. */

@@ -1,7 +1,9 @@
+import { parseExact, stringifyExact } from './exact-json.ts';
+
 /**
  * Translates between a stored record (the field's spelling: `state_time`, `node_types`) and the object the code works
  * with (`stateTimeS`, `nodeTypes`). Keys that are not in the table are kept in `unknown` and written back unchanged, so
- * that a newer Zuul's fields survive a rewrite.
+ * that a newer Zuul's fields survive a rewrite; so do integers of any size.
  */
 export interface Codec<T> {
   /** Missing keys get the table's defaults. Throws TypeError when the text is not one JSON object. */
@@ -104,7 +106,8 @@ function isEmpty(stored: unknown): boolean {
 /** Most fields of most records are empty: the cases that need no call come first. */
 function toJson(value: unknown): string {
   if (value === null || value === undefined) return 'null';
-  if (typeof value === 'string' || typeof value === 'object') return JSON.stringify(value);
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'object') return stringifyExact(value);
   if (typeof value === 'number') return Number.isFinite(value) ? String(value) : 'null';
   return value === true ? 'true' : 'false';
 }
@@ -129,7 +132,7 @@ function unknownKeys(
 }
 
 function parseObject(text: string): Record<string, unknown> {
-  const parsed: unknown = JSON.parse(text);
+  const parsed = parseExact(text);
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new TypeError('a stored record must be one JSON object');
   }

@@ -161,7 +161,11 @@ class Commands:
         return {"id": request.id}
 
     def wait(self, id):
+        sent = getattr(self.requests[id], "span_info", None)
         self.requests[id] = self.zuul.wait(self.requests[id])
+        kept = getattr(self.requests[id], "span_info", None)
+        if kept != sent:  # newer releases end the span of the request with it
+            raise RuntimeError(f"the request came back with the span {kept}, not {sent}")
         return {"state": self.requests[id].state}
 
     def accept(self, id):

@@ -1,19 +1,11 @@
-/**
- * The log of a build, where this machine has it: whole, a range of its bytes, or followed while the build runs. Which file
- * is read follows from the record of a build, never from what a client sends.
- */
-import { open, type FileHandle } from 'node:fs/promises';
+/** The log of a build. Which file is read follows from the record of the build, never from what a client sends. */
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
+import { logName } from '../dib/names.ts';
 import { buildId } from '../model/image.ts';
 import type { Views } from '../operator/views.ts';
-import { HttpError, SECURITY_HEADERS, TEXT, type Answer, type Call, type Handler } from './answer.ts';
-
-const DEFAULT_LOG_DIR = '/var/log/nodepool/builds';
-/** More than this is given in ranges only. */
-const MOST_BYTES = 16 * 2 ** 20;
-const FOLLOW_MS = 500;
-const PART_BYTES = 64 * 1024;
+import { HttpError, type Handler } from './answer.ts';
+import { answerLog, DEFAULT_LOG_DIR } from './log-file.ts';
 
 export function serveBuildLog(views: Views, clock: Clock, logDir = DEFAULT_LOG_DIR): Handler {
   return async (call) => {
@@ -21,100 +13,8 @@ export function serveBuildLog(views: Views, clock: Clock, logDir = DEFAULT_LOG_D
     const id = buildId(image, build);
     if (!views.builds.has(id) || /[/\\\0]|^\.+$/.test(image) || /[^0-9A-Za-z]/.test(build))
       throw new HttpError(404, `there is no build ${id}`);
-    const file = await openLog(join(logDir, `${image}-${build}.log`), id);
+    const path = join(logDir, logName({ image, build }));
     const isRunning = () => views.builds.get(id)?.value.state === 'building';
-    if (call.query.get('follow') === '1') {
-      void follow(call, file, isRunning, clock);
-      return undefined;
-    }
-    try {
-      return await answerRange(call, file);
-    } finally {
-      await file.close();
-    }
+    return answerLog(call, { path, what: `the log of build ${id}`, isRunning }, clock);
   };
-}
-
-async function openLog(path: string, id: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new HttpError(404, `the log of build ${id} is not on this machine (${code ?? String(error)})`);
-  }
-}
-
-async function answerRange({ request }: Call, file: FileHandle): Promise<Answer> {
-  const { size } = await file.stat();
-  const wanted = parseRange(request.headers.range, size);
-  if (wanted === 'outside')
-    return { status: 416, headers: { 'content-type': TEXT, 'content-range': `bytes */${size}` }, body: '' };
-  const { start, end } = wanted ?? { start: 0, end: size };
-  if (end - start > MOST_BYTES)
-    throw new HttpError(413, `the log has ${size} bytes: ask for a range of at most ${MOST_BYTES}`);
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(end - start), 0, end - start, start);
-  const headers = { 'content-type': TEXT, 'accept-ranges': 'bytes', 'cache-control': 'no-store' };
-  const body = buffer.subarray(0, bytesRead);
-  if (!wanted) return { status: 200, headers, body };
-  const range = `bytes ${start}-${start + bytesRead - 1}/${size}`;
-  return { status: 206, headers: { ...headers, 'content-range': range }, body };
-}
-
-/**
- * `bytes=0-99`, `bytes=100-` or `bytes=-500` as a start and an end behind the last byte; undefined where everything is
- * wanted, which is also the answer to what cannot be understood (RFC 9110, 14.2).
- */
-export function parseRange(
-  header: string | undefined,
-  size: number,
-): { start: number; end: number } | 'outside' | undefined {
-  const [whole, first = '', last = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '') ?? [];
-  if (whole === undefined || (first === '' && last === '')) return undefined;
-  if (first === '') {
-    const start = Math.max(0, size - Number(last));
-    return start >= size ? 'outside' : { start, end: size };
-  }
-  const start = Number(first);
-  const end = last === '' ? size : Math.min(size, Number(last) + 1);
-  if (last !== '' && Number(last) < start) return undefined;
-  return start >= size ? 'outside' : { start, end };
-}
-
-/** Sends what there is and what comes, until the build has ended or the client has gone. */
-async function follow(
-  { response }: Call,
-  file: FileHandle,
-  isRunning: () => boolean,
-  clock: Clock,
-): Promise<void> {
-  const gone = new AbortController();
-  response.on('close', () => gone.abort());
-  response.on('error', () => response.destroy());
-  response.writeHead(200, { ...SECURITY_HEADERS, 'content-type': TEXT, 'cache-control': 'no-store' });
-  response.flushHeaders();
-  try {
-    for (let place = 0; ;) {
-      const running = isRunning(); // asked before reading: what was written until its end is not missed
-      const { bytesRead, buffer } = await file.read(Buffer.alloc(PART_BYTES), 0, PART_BYTES, place);
-      place += bytesRead;
-      if (bytesRead > 0) await writeAll(response, buffer.subarray(0, bytesRead), gone.signal);
-      else if (!running) break;
-      else await clock.sleep(FOLLOW_MS, gone.signal);
-    }
-    response.end();
-  } catch {
-    response.destroy();
-  } finally {
-    await file.close();
-  }
-}
-
-function writeAll(response: Call['response'], bytes: Buffer, gone: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (gone.aborted) return reject(new Error('the client has gone'));
-    if (response.write(bytes)) return resolve();
-    const end = () => reject(new Error('the client has gone'));
-    response.once('drain', () => (gone.removeEventListener('abort', end), resolve()));
-    gone.addEventListener('abort', end, { once: true });
-  });
 }

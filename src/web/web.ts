@@ -11,6 +11,7 @@ import { addApiRoutes, API } from './api.ts';
 import { createChangeLog, type ChangeLogOptions } from './change-log.ts';
 import { addDocumentedRoutes } from './documented.ts';
 import { createEvents, type EventsOptions } from './events.ts';
+import { addLogPages } from './log-pages.ts';
 import { addPageRoutes } from './page-files.ts';
 import { openPlots } from './plots.ts';
 import { createRouter, type Router } from './router.ts';
@@ -59,6 +60,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   addApiRoutes(router, views, { clock, version, plots, buildLogDir: options.buildLogDir });
   addActions(router, { store, views, clock, log, tokenFile: webapp.tokenFile });
   addPageRoutes(router);
+  addLogPages(router, views, clock, options.buildLogDir);
   router.on('GET', `${API}/events`, events.handler);
   router.on('GET', '/health', () => textAnswer(200, 'OK'));
   router.on('GET', '/ready', () => {

@@ -74,6 +74,10 @@ t.test('a builder serves the same routes as a launcher, and tells what it builds
       new RegExp(`^nodepool\\.builder\\.${hostname()}\\.image\\.still\\.build\\.state:3\\|g$`),
     );
     await statsd.heard(/\.image\.still\.provider\.cloud\.upload\.state:3\|g$/);
+    await until(async () => /href=".\/good-\w+\.log\?follow=1"/.test((await get('/nodepool-log/')).text), {
+      ...WAIT,
+      what: 'the list of logs to say that a build runs',
+    });
     writeFileSync(join(dir, 'go'), '');
   });
 
@@ -92,6 +96,11 @@ t.test('a builder serves the same routes as a launcher, and tells what it builds
     t.match((await get('/image-list', json)).json(), [{ image: 'good', provider: 'cloud', state: 'ready' }]);
     t.match((await get('/dib-image-list?fields=image,formats')).text, /\| good +\| qcow2,raw \|/);
     t.match((await get(`/api/v1/builds/good/${build}/log`)).text, /\nExit code: 0\n$/);
+    t.match(await get(`/nodepool-log/good-${build}.log`), {
+      text: /\nExit code: 0\n$/,
+      headers: { 'content-type': /^text\/plain/ },
+    });
+    t.match((await get('/nodepool-log/')).text, new RegExp(`href="./good-${build}.log">`));
     t.match((await get('/api/v1/openapi.json')).json(), { openapi: /^3\.1/ });
     t.match((await get('/node-list')).text, /\| ID /);
     t.equal((await get('/health')).text, 'OK');

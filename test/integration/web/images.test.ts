@@ -1,5 +1,6 @@
 /** Images on the web: the documented lists, the API, and the logs of builds. */
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import t from 'tap';
@@ -147,6 +148,63 @@ t.test('the log of a running build is followed until the build ends', async (t) 
   await test.zuul.builds.update(id, (build) => ({ ...build, state: 'ready' }));
   await until(() => ended, { timeoutMs: 20_000, what: 'the stream to end with the build' });
   t.equal(text, 'begin\nend\n');
+});
+
+t.test('the logs of builds are listed and shown to a browser, and nothing beside them', async (t) => {
+  const parent = tempDir(t);
+  const buildLogDir = join(parent, 'logs');
+  mkdirSync(buildLogDir);
+  const file = (name: string) => join(buildLogDir, name);
+  const [done, odd] = [`debian-${BUILD}.log`, `<b>&"-${BUILD}.log`];
+  writeFileSync(file(done), '<script>alert(1)</script>\n');
+  writeFileSync(file(odd), 'odd\n');
+  writeFileSync(file(`running-${BUILD}.log`), 'begun\n');
+  writeFileSync(file('launcher.log'), 'secret');
+  writeFileSync(join(parent, `outside-${BUILD}.log`), 'secret');
+  symlinkSync(join(parent, `outside-${BUILD}.log`), file(`link-${BUILD}.log`));
+  mkdirSync(file(`directory-${BUILD}.log`));
+  execFileSync('mkfifo', [file(`pipe-${BUILD}.log`)]);
+  writeFileSync(file(`long-${BUILD}.log`), 'x'.repeat(17 * 2 ** 20));
+  const { test, get } = await startTestWeb(t, yaml, { buildLogDir });
+  await test.zuul.builds.create(makeBuild({ state: 'building' }), { id: `running/${BUILD}` });
+
+  const list = await get('/nodepool-log/');
+  t.match(list.headers['content-type'], 'text/html');
+  const links = [...list.text.matchAll(/href="([^"]*)"/g)].map(([, link = '']) => link);
+  t.same(
+    links.map((link) => decodeURIComponent(link)).sort(),
+    [odd, done, `long-${BUILD}.log`, `running-${BUILD}.log`, `running-${BUILD}.log?follow=1`]
+      .map((name) => `./${name}`)
+      .sort(),
+    'no link, directory, pipe or file of others',
+  );
+  t.notMatch(list.text, '<b>');
+  t.match((await get('/nodepool-log')).headers, { location: './nodepool-log/' });
+
+  const text = await get(`/nodepool-log/${done}`);
+  t.equal(text.text, '<script>alert(1)</script>\n');
+  t.match(text.headers, { 'content-type': /^text\/plain/, 'x-content-type-options': 'nosniff' });
+  t.equal((await get(`/nodepool-log/${encodeURIComponent(odd)}`)).text, 'odd\n');
+  t.match(await get(`/nodepool-log/${done}`, { range: 'bytes=1-6' }), { status: 206, text: 'script' });
+  t.equal((await get(`/nodepool-log/long-${BUILD}.log`)).text.length, 17 * 2 ** 20, 'any length');
+  for (const hidden of ['launcher.log', `link-${BUILD}.log`, `directory-${BUILD}.log`, `pipe-${BUILD}.log`])
+    t.equal((await get(`/nodepool-log/${hidden}`)).status, 404, hidden);
+  for (const way of [
+    '..',
+    '../',
+    `../outside-${BUILD}.log`,
+    `..%2foutside-${BUILD}.log`,
+    `%2e%2e/x-${BUILD}.log`,
+  ])
+    t.equal((await get(`/nodepool-log/${way}`)).status, 404, way);
+});
+
+t.test('where there is no directory of logs, the list says so', async (t) => {
+  const { get } = await startTestWeb(t, yaml, { buildLogDir: join(tempDir(t), 'none') });
+  t.match(await get('/nodepool-log/'), {
+    status: 404,
+    text: /no logs of builds on this machine.*none: ENOENT/,
+  });
 });
 
 t.test('plots grow, are bounded, and outlive the process', async (t) => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { parseRange } from '../../../src/web/build-log.ts';
+import { parseRange } from '../../../src/web/log-file.ts';
 
 t.test('ranges of bytes as RFC 9110 has them', async (t) => {
   const cases: [header: string | undefined, expected: unknown][] = [

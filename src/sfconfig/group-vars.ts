@@ -25,6 +25,7 @@ export function groupVars(input: GroupVarsInput): Record<string, unknown> {
     ...runcVars(input),
     ...zookeeperVars(input),
     ...nodepoolVars(input),
+    ...gatewayVars(input),
     ...(enableInsecureSlaves ? { enable_insecure_slaves: true } : {}),
     ...settings.customVars,
   };
@@ -90,6 +91,14 @@ function nodepoolVars({ arch, settings, places, packageFile }: GroupVarsInput): 
         [`nodepool_${daemon}_root_log_level`, levels[1]],
       ]),
     ),
+  };
+}
+
+function gatewayVars({ arch, settings }: GroupVarsInput): Record<string, unknown> {
+  if (hostsWith(arch, 'gateway').length === 0) return {};
+  return {
+    gateway_server_name: settings.fqdn,
+    gateway_builders: hostsWith(arch, 'nodepool-builder').map(({ hostname }) => hostname),
   };
 }
 

@@ -6,6 +6,7 @@ export const MANAGED_ROLES = [
   'hypervisor-runc',
   'nodepool-launcher',
   'nodepool-builder',
+  'gateway',
 ] as const;
 export type ManagedRole = (typeof MANAGED_ROLES)[number];
 
@@ -17,7 +18,6 @@ export const OTHER_ROLES: readonly string[] = [
   'elasticsearch',
   'etherpad',
   'firehose',
-  'gateway',
   'gerrit',
   'gerritbot',
   'gitweb',

@@ -9,6 +9,7 @@ const SIGNS: Readonly<Record<ManagedRole, string>> = {
   'hypervisor-runc': 'command -v runc',
   'nodepool-launcher': 'command -v nodepool-launcher',
   'nodepool-builder': 'command -v nodepool-builder && command -v disk-image-create',
+  gateway: 'command -v apache2 || command -v httpd',
 };
 
 export function installedPlays(roles: readonly ManagedRole[]): Play[] {

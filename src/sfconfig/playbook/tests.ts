@@ -29,6 +29,10 @@ export function testTasks(role: ManagedRole): Play[] {
     const runc = check('Check that runC answers', ['runc', 'list', '--quiet'], 'sfconfig_check.rc == 0');
     return [{ ...runc, when: [runc.when, ONLY_THERE.when] }];
   }
+  if (role === 'gateway') {
+    const ask = 'systemctl is-active apache2.service || systemctl is-active httpd.service';
+    return [check('Check that Apache runs', ['sh', '-c', ask], 'sfconfig_check.rc == 0')];
+  }
   const service = role === 'zookeeper' ? 'zookeeper' : role;
   return [
     check(

@@ -3,7 +3,7 @@ import { BRANCH } from '../git.ts';
 import type { Places } from '../places.ts';
 import { deliverPlays } from './deliver.ts';
 import type { Play } from './play.ts';
-import { rolePlay, rolesIn } from './role-play.ts';
+import { isDaemon, rolePlay, rolesIn } from './role-play.ts';
 
 /** Brings a merged change of the config repository to the hosts. */
 export function updatePlaybook(arch: Arch, places: Places): Play[] {
@@ -31,6 +31,6 @@ export function updatePlaybook(arch: Arch, places: Places): Play[] {
       },
     ],
   };
-  const roles = rolesIn(arch).filter((role) => role !== 'zookeeper');
+  const roles = rolesIn(arch).filter((role) => role === 'hypervisor-runc' || isDaemon(role));
   return [fetch, ...deliverPlays(roles, places), ...roles.map((role) => rolePlay(role, 'update'))];
 }

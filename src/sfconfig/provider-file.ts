@@ -2,6 +2,8 @@
 import { dumpYaml } from '../config/repo/dump.ts';
 import { hostsWith, type Arch } from './arch.ts';
 
+/** In the config repository. */
+export const PROVIDER_FILE = 'nodepool/_local_hypervisor_runc.yaml';
 export const RUNC_LABEL = 'runc-centos';
 export const RUNC_PROVIDER = 'managed-runc-provider';
 

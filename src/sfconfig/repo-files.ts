@@ -1,11 +1,11 @@
 /** What sfconfig puts into the config repository: some files it owns, and first versions of others. */
 import type { Arch } from './arch.ts';
-import { renderProviderFile } from './provider-file.ts';
+import { PROVIDER_FILE, renderProviderFile } from './provider-file.ts';
 
 /** Written at every run. */
 export function ownedFiles(arch: Arch): Record<string, string> {
   return {
-    'nodepool/_local_hypervisor_runc.yaml': renderProviderFile(arch),
+    [PROVIDER_FILE]: renderProviderFile(arch),
     'nodepool/runC/_linters-packages.yaml': LINTERS,
   };
 }

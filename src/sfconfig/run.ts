@@ -16,6 +16,7 @@ import type { Options } from './options.ts';
 import { placesIn, placesOf, type Places } from './places.ts';
 import { prepare, type Prepared } from './prepare.ts';
 import { recover } from './recover.ts';
+import { refuseBusyPools } from './removed-pools.ts';
 import { diffOf, findChanged, isThere, makeDirectory, writeFiles } from './write.ts';
 
 export interface RunDeps {
@@ -77,9 +78,10 @@ function report(error: unknown, { recover: backup }: Options, { io, signal }: Ru
 async function apply(context: Context, lock: RunLock | undefined): Promise<number> {
   const { options, places, settings, say } = context;
   if (options.erase && !(await confirmErase(context))) return 1;
+  const usesRepo = !options.disable && !options.erase && !options.skipSetup;
+  if (usesRepo && options.recover === undefined) await refuseBusyPools(context);
   await makeDirectories(places);
   for (const path of await makeKeys(places.lib, settings.fqdn)) say(`[+] Made ${path}`);
-  const usesRepo = !options.disable && !options.erase && !options.skipSetup;
   const images = usesRepo ? await applyConfigRepo(context) : undefined;
   const input = await inputOf(context, places, images);
   const changed = await findChanged(generateFiles(input, playbookOptions(options)));
@@ -110,6 +112,7 @@ async function apply(context: Context, lock: RunLock | undefined): Promise<numbe
 async function checkOnly(context: Context): Promise<number> {
   const { options, places, io, say } = context;
   const usesRepo = !options.disable && !options.skipSetup;
+  if (usesRepo) await refuseBusyPools(context);
   const images = usesRepo ? await previewConfigRepo(context) : undefined;
   const input = await inputOf(context, places, images);
   const changed = await findChanged(generateFiles(input, playbookOptions(options)));

@@ -155,19 +155,29 @@ t.test('the life of an installation', { skip: await skipSites() }, async (t) => 
     await changesNothing();
   });
 
-  await t.test('a hypervisor is drained and taken out', async (t) => {
+  await t.test('a hypervisor is taken out when it is drained, not before', async (t) => {
     // The first host has a held node, so there is room for three on the other one only.
     const job = site.run(`nodepool run ${LABEL} --nodes 3 -- sh -c '${WAIT}'`);
     const busy = async () =>
       (await nodes()).filter(({ state, hostname }) => state === 'in-use' && hostname === `h3.${FQDN}`);
     await until(async () => (await busy()).length === 3, patience('three nodes of the host in use'));
+
+    // Not before: somebody uses its nodes.
+    await site.setHypervisors(1);
+    const before = await server.ssh('cat /etc/nodepool/nodepool.yaml; git -C /root/config log --oneline');
+    const refused = await sfconfig();
+    t.equal(refused.code, 1);
+    for (const { id } of await busy()) t.match(refused.output, `${id} in-use`);
+    t.match(refused.output, `nodepool drain managed-runc-provider h3.${FQDN} --wait`);
+    t.equal(await server.ssh('cat /etc/nodepool/nodepool.yaml; git -C /root/config log --oneline'), before);
+    t.equal((await busy()).length, 3, 'the job goes on');
+
     t.equal((await site.run(`nodepool drain managed-runc-provider h3.${FQDN}`)).code, 0);
     await h3.ssh(GO_ON);
     t.match(await job, { code: 0 });
     const drained = await site.run(`nodepool drain managed-runc-provider h3.${FQDN} --wait`);
     t.equal(drained.code, 0, drained.output);
     await until(async () => (await containersOn(h3)).length === 0, patience('no container, bundle or mount'));
-    await site.setHypervisors(1);
     await succeeds();
     t.ok((await nodes()).every(({ hostname }) => hostname !== `h3.${FQDN}`));
     t.notMatch(await server.ssh('cat /etc/nodepool/nodepool.yaml'), `h3.${FQDN}`);

@@ -1,6 +1,6 @@
 /** Reserves a port on a hypervisor where containers get theirs, so that no container takes it. */
 import { ModuleError, runModule, type Result, type Task } from './lib/run-module.ts';
-import { withLocalAgent } from './lib/local-agent.ts';
+import { withBareAgent } from './lib/local-agent.ts';
 import { readPorts } from './lib/read-bundles.ts';
 
 interface Values {
@@ -27,7 +27,7 @@ async function run({ values, check }: Task<Values>): Promise<Result> {
   });
   if (state === 'absent') {
     if (before === undefined) return { changed: false };
-    if (!check) await withLocalAgent(base, ({ run }) => run('free_port', { name }));
+    if (!check) await withBareAgent(base, (run) => run('free_port', { name }));
     return { changed: true, diff: diff(undefined) };
   }
   if (before !== undefined && isInRange(before.port, values)) return { changed: false, port: before.port };
@@ -39,7 +39,7 @@ async function run({ values, check }: Task<Values>): Promise<Result> {
 
 async function allocate(values: Values, replaces: boolean): Promise<number> {
   const { name, first_port: first, last_port: last, base_dir: base } = values;
-  const text = await withLocalAgent(base, async ({ run }) => {
+  const text = await withBareAgent(base, async (run) => {
     if (replaces) await run('free_port', { name });
     const range = { port_first: first, port_min: first, port_max: last };
     return await run('allocate_port', { name, mark: JSON.stringify({ name }), ...range });

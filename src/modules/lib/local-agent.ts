@@ -8,15 +8,28 @@ import { ModuleError } from './run-module.ts';
 
 const TIMEOUT_MS = 120_000;
 
+/** Text of a successful operation; throws ModuleError with the agent's words otherwise. */
+export type Run = (operation: string, variables?: Variables) => Promise<string>;
+
 export interface LocalAgent {
   facts: AgentFacts;
   agent: Agent;
-  /** Text of a successful operation; throws ModuleError with the agent's words otherwise. */
-  run(operation: string, variables?: Variables): Promise<string>;
+  run: Run;
 }
 
 /** Starts the agent, lets `work` use it, and ends it. */
 export async function withLocalAgent<T>(base: string, work: (agent: LocalAgent) => Promise<T>): Promise<T> {
+  return withAgent(base, async (agent, run) =>
+    work({ facts: readHostFacts(await run('hello')), agent, run }),
+  );
+}
+
+/** The same without a look at the host, which takes longer than a single step at a port. */
+export async function withBareAgent<T>(base: string, work: (run: Run) => Promise<T>): Promise<T> {
+  return withAgent(base, async (_, run) => (await run('enter'), await work(run)));
+}
+
+async function withAgent<T>(base: string, work: (agent: Agent, run: Run) => Promise<T>): Promise<T> {
   const shared = {
     base,
     run: DEFAULT_PATHS.run,
@@ -25,14 +38,13 @@ export async function withLocalAgent<T>(base: string, work: (agent: LocalAgent) 
     session: '',
   };
   const agent = new Agent('this host', openLocalShell(), shared, systemClock, ['operate']);
-  const run = async (operation: string, variables: Variables = {}) => {
+  const run: Run = async (operation, variables = {}) => {
     const answer = await agent.run(operation, variables, { timeoutMs: TIMEOUT_MS });
     if (answer.code === 0) return answer.text;
     throw new ModuleError(explain(answer), { agent_code: answer.code });
   };
   try {
-    const facts = readHostFacts(await run('hello'));
-    return await work({ facts, agent, run });
+    return await work(agent, run);
   } finally {
     await agent.run('leave', {}, { timeoutMs: TIMEOUT_MS }).catch(() => undefined);
     agent.close();

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --json] [-- --only runc|scheduling|zookeeper|openstack|cli|web|builder] [-- --quick] [-- --peer]
+ * `npm run bench [-- --json] [-- --only runc|scheduling|zookeeper|openstack|cli|web|builder|sfconfig] [-- --quick] [-- --peer]
  * [-- --profile DIR]`: how fast it is, against what the machine can do at best. Prints medians and ratios; judges nothing by
  * its exit code. docs/performance.md says what each number means.
  */
@@ -11,6 +11,7 @@ import { describeMachine, renderJson, renderTable, type Report, type Row } from 
 import { benchOpenstack } from './openstack.ts';
 import { benchRunc } from './runc.ts';
 import { benchScheduling } from './scheduling.ts';
+import { benchSfconfig } from './sfconfig.ts';
 import { benchWeb } from './web.ts';
 import { benchZooKeeper } from './zookeeper.ts';
 
@@ -38,6 +39,7 @@ const SECTIONS: Record<string, (options: BenchOptions) => Promise<Section>> = {
   cli: benchCli,
   web: benchWeb,
   builder: benchBuilder,
+  sfconfig: benchSfconfig,
 };
 
 const { values } = parseArgs({

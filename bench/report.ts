@@ -2,7 +2,7 @@
 import { cpus, loadavg, release, totalmem } from 'node:os';
 
 export interface Row {
-  section: 'runc' | 'scheduling' | 'zookeeper' | 'openstack' | 'cli' | 'web' | 'builder';
+  section: 'runc' | 'scheduling' | 'zookeeper' | 'openstack' | 'cli' | 'web' | 'builder' | 'sfconfig';
   name: string;
   unit: 'ms' | 's' | 'MB' | 'MB/s' | '/s' | 'a request' | 'a node';
   /** Median, where there are several samples. */

@@ -4,16 +4,17 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import type { Test } from 'tap';
 import { describeMachine } from '../../scripts/package/machine.ts';
-import { tempDir } from './temp.ts';
-import { canRunTestHosts, upHosts, type TestHost } from './testhosts.ts';
+import { tempDir, type Owner } from './temp.ts';
+import { canRunTestHosts, downHosts, upHosts, type TestHost } from './testhosts.ts';
 
 const packageScript = fileURLToPath(new URL('../../scripts/package.ts', import.meta.url));
 const minutes = 60_000;
 
 export const FQDN = 'example.org';
 export const PLAYBOOKS = '/var/lib/software-factory/ansible';
+/** Where sfconfig finds the package of the daemons. */
+export const PACKAGES = '/var/lib/software-factory/packages';
 export const PROVIDER = 'managed-runc-provider';
 export const LABEL = 'runc-centos';
 
@@ -55,7 +56,7 @@ export async function skipSites(): Promise<string | false> {
 }
 
 /** The package of this tree, named as that version; returns the path of the .deb. */
-export async function makePackage(t: Test, version: string): Promise<string> {
+export async function makePackage(t: Owner, version: string): Promise<string> {
   const output = join(tempDir(t), version);
   await mkdir(output);
   const args = ['--import=tsx', packageScript, '--version', version, '--output', output];
@@ -65,11 +66,11 @@ export async function makePackage(t: Test, version: string): Promise<string> {
 
 /** Clean hosts that root of the install-server may enter, and there what sfconfig itself needs. */
 export async function makeSite(
-  t: Test,
+  t: Owner,
   { hypervisors: count, network, deb }: { hypervisors: number; network: string; deb: string },
 ): Promise<Site> {
-  const { hosts, down } = await upHosts(count + 1, { network });
-  t.teardown(down);
+  t.teardown(() => downHosts(network)); // also where the start is interrupted
+  const { hosts } = await upHosts(count + 1, { network });
   const [server, ...hypervisors] = hosts as [TestHost, ...TestHost[]];
   const site = siteOn(server, hypervisors);
   await site.enterAll();
@@ -126,10 +127,9 @@ function siteOn(server: TestHost, hypervisors: readonly TestHost[]): Site {
       return { code, output, hosts: readHosts(output), times: readTimes(output) };
     },
     async givePackage(file, { install = false } = {}) {
-      const place = '/var/lib/software-factory/packages';
-      await server.ssh(`rm -rf ${place} && mkdir -p ${place}`);
-      await copy(file, `h1:${place}/`);
-      if (install) await server.ssh(`${INSTALL} ${place}/*.deb >/dev/null`, { timeoutMs: 5 * minutes });
+      await server.ssh(`rm -rf ${PACKAGES} && mkdir -p ${PACKAGES}`);
+      await copy(file, `h1:${PACKAGES}/`);
+      if (install) await server.ssh(`${INSTALL} ${PACKAGES}/*.deb >/dev/null`, { timeoutMs: 5 * minutes });
     },
   };
 }

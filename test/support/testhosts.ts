@@ -40,8 +40,7 @@ export interface TestHost {
  */
 export async function upHosts(count: number, { network = '10.77.0' } = {}): Promise<TestHosts> {
   const testhosts = onNetwork(network);
-  // Disks of many files, perhaps on a busy machine.
-  const down = async (): Promise<void> => void (await testhosts(['down'], 5 * minutes));
+  const down = () => downHosts(network);
   await down(); // what an interrupted run left
   try {
     const inventoryPath = await testhosts(['up', String(count)], 5 * minutes);
@@ -52,6 +51,11 @@ export async function upHosts(count: number, { network = '10.77.0' } = {}): Prom
     await down();
     throw error;
   }
+}
+
+/** Removes all hosts on that network, their disks too; without any it does nothing. */
+export async function downHosts(network: string): Promise<void> {
+  await onNetwork(network)(['down'], 5 * minutes); // disks of many files, perhaps on a busy machine
 }
 
 /** True, or the reason why hosts cannot be started here: what a skipped test says. */

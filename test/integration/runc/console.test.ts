@@ -158,6 +158,20 @@ t.test('the service is started again when it died or when its program changed', 
   t.pass('and goes with the last launcher');
 });
 
+t.test('launchers that connect at the same moment start one service', { skip }, async (t) => {
+  const world = makeWorld(t);
+  const consolePort = await freePort();
+  const all = Array.from({ length: 6 }, () => world.open({ settings: { consolePort } }));
+  await Promise.all(all.map(({ connected }) => connected()));
+  // Starting it again waits until the first start is over, and says so when it failed.
+  await Promise.all(all.map(({ provider }) => provider.list(signal())));
+  await dial(t, consolePort);
+  t.same(
+    all.flatMap(({ events }) => events.filter(({ level }) => level === 'warning')),
+    [],
+  );
+});
+
 t.test('a port that another service has is a notice, not a failure', { skip }, async (t) => {
   const world = makeWorld(t);
   const other = createServer().listen(0, '::');

@@ -70,6 +70,7 @@ export async function startBuilder(options: BuilderOptions): Promise<Builder> {
     aborted: aborter.signal,
   };
   const providers = createImageProviders(options.drivers, { log, clock, onChange: wake });
+  providers.apply(config); // Before the first look, which must know all formats that are needed.
   const builds = createBuildWorker(context, { workers: options.buildWorkers, wake });
   const uploads = createUploadWorker(context, providers, {
     workers: options.uploadWorkers,
@@ -107,7 +108,6 @@ export async function startBuilder(options: BuilderOptions): Promise<Builder> {
     void register();
     wake();
   });
-  providers.apply(config);
   const timer = setInterval(wake, sweepMs);
   log.info('builder started', { version: options.version, images: [...config.diskimages.keys()], builderId });
   wake();

@@ -22,6 +22,7 @@ import {
   withAbsolutePaths,
   type DaemonOptions,
 } from './daemon.ts';
+import { openTracing } from './daemon-tracing.ts';
 import { readStatsd, reasonsNotReady } from './daemon-web.ts';
 import { createDrivers } from './drivers.ts';
 
@@ -100,9 +101,10 @@ async function serve(log: Logger): Promise<void> {
     clock: systemClock,
   });
   const web = options.webapp ? await openWeb({ store, config, log, running, metrics }) : undefined;
+  const traced = await openTracing(metrics, log);
   const launcher = await startLauncher({
-    store: metrics.store,
-    drivers: metrics.drivers,
+    store: traced.store,
+    drivers: traced.drivers,
     config,
     log,
     clock: systemClock,
@@ -118,6 +120,7 @@ async function serve(log: Logger): Promise<void> {
   const patience = AbortSignal.timeout(options.drainTime * 1000);
   await launcher.stop(AbortSignal.any([patience, stopping.hurried]));
   await web?.close();
+  await traced.close();
   await metrics.close();
   await store.close();
 }

@@ -95,7 +95,12 @@ export interface LaunchContext {
    * in the instance's mark does the same.
    */
   onExternalId(externalId: string): Promise<void>;
+  /** Hears what the driver does next; for those who watch where the time goes. */
+  onStep?: (step: LaunchStep) => void;
 }
+
+/** In this order, as far as a driver has them. `start` ends when the instance runs, `port` when its sshd listens. */
+export type LaunchStep = 'prepare' | 'create' | 'start' | 'address' | 'port' | 'keyscan';
 
 /** Something found in the provider that carries our mark. */
 export interface FoundInstance {

@@ -9,6 +9,7 @@ export interface Attempt {
   /** For the whole attempt. */
   limitMs: number;
   signal: AbortSignal;
+  onConnect?: () => void;
 }
 
 /** `foreign`: something answers that is no SSH server. `no-such-key`: an SSH server without a key of the wanted type. */
@@ -85,12 +86,13 @@ export function proveHostKey(attempt: Attempt, algorithms: ServerHostKeyAlgorith
  * limit, abort.
  */
 function withSocket<T>(
-  { host, port, limitMs, signal }: Attempt,
+  { host, port, limitMs, signal, onConnect }: Attempt,
   use: (socket: Socket, done: (value: T) => void, fail: (error: Error) => void) => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason as Error);
     const socket = connect({ host, port, noDelay: true });
+    if (onConnect) socket.once('connect', onConnect);
     const finish = () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);

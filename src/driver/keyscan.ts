@@ -14,6 +14,8 @@ export interface Target {
   signal: AbortSignal;
   /** False: one failed attempt is the answer, for machines that should be up already. Default true. */
   retry?: boolean;
+  /** Called once, when the port accepts a connection. */
+  onOpen?: () => void;
 }
 
 const LONGEST_ATTEMPT_MS = 10_000;
@@ -90,6 +92,11 @@ interface Patience {
 /** One time limit for everything that is done to a target. */
 function startPatience(target: Target): Patience {
   const { host, port, timeoutMs, signal, retry = true } = target;
+  let { onOpen } = target;
+  const onConnect = () => {
+    onOpen?.();
+    onOpen = undefined;
+  };
   let startedMs: number | undefined;
   let tries = 0;
   let pauseMs = FIRST_PAUSE_MS;
@@ -103,7 +110,7 @@ function startPatience(target: Target): Patience {
         const leftMs = Math.max(SHORTEST_ATTEMPT_MS, Math.ceil(endMs - performance.now()));
         tries += 1;
         try {
-          return await call({ host, port, limitMs: Math.min(LONGEST_ATTEMPT_MS, leftMs), signal });
+          return await call({ host, port, limitMs: Math.min(LONGEST_ATTEMPT_MS, leftMs), signal, onConnect });
         } catch (error) {
           if (!(error instanceof AttemptError)) throw error;
           const over = !retry || performance.now() + SHORTEST_ATTEMPT_MS >= endMs;

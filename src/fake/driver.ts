@@ -60,7 +60,10 @@ function openFakeProvider(config: ProviderConfig, { clock }: DriverDeps, { cloud
   const behaviourOf = (label: LaunchSpec['label']) => behaviours.get(label) ?? readBehaviour(options, label);
   const draw = ([minMs, maxMs]: DelayRange) => (maxMs === 0 ? 0 : minMs + random() * (maxMs - minMs));
 
-  async function launch(spec: LaunchSpec, { signal, onExternalId }: LaunchContext): Promise<Instance> {
+  async function launch(
+    spec: LaunchSpec,
+    { signal, onExternalId, onStep }: LaunchContext,
+  ): Promise<Instance> {
     const behaviour = behaviourOf(spec.label);
     const fails = behaviour.failureRate > 0 && random() < behaviour.failureRate;
     if (fails && behaviour.failStage === 'prepare') throw failure('prepare');
@@ -68,6 +71,7 @@ function openFakeProvider(config: ProviderConfig, { clock }: DriverDeps, { cloud
     const externalId = `${config.name}-${spec.nodeId}-${spec.attempt}`;
     await onExternalId(externalId);
     if (signal.aborted) throw cancelledLaunch(signal);
+    onStep?.('create');
     cloud.create(
       {
         externalId,
@@ -80,6 +84,7 @@ function openFakeProvider(config: ProviderConfig, { clock }: DriverDeps, { cloud
       quota,
     );
     try {
+      onStep?.('start');
       const delayMs = draw(behaviour.launchDelay);
       if (delayMs > 0) await clock.sleep(delayMs, signal);
       if (fails) throw failure(behaviour.failStage);

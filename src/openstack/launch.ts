@@ -25,7 +25,8 @@ export async function launchServer(
   findImage: () => BootImage,
   shop: Workshop,
 ): Promise<Instance> {
-  const { signal } = context;
+  const { signal, onStep } = context;
+  onStep?.('prepare');
   const label = readLabelOptions(spec.pool, spec.label);
   let launch: Launch;
   try {
@@ -47,6 +48,7 @@ async function makeServer(launch: Launch): Promise<Instance> {
   shop.unnamed.add(spec.nodeId);
   let serverId: string | undefined;
   try {
+    context.onStep?.('create');
     serverId = await create(launch, request);
     await context.onExternalId(serverId);
     shop.unnamed.delete(spec.nodeId);
@@ -72,9 +74,12 @@ async function create(launch: Launch, request: Section): Promise<string> {
 }
 
 async function finish(launch: Launch, serverId: string): Promise<Instance> {
-  launch.context.log.debug('server created', { externalId: serverId });
+  const { log, onStep } = launch.context;
+  log.debug('server created', { externalId: serverId });
+  onStep?.('start');
   const active = await waitUntilActive(launch, serverId);
   await markVolumes(launch, active);
+  onStep?.('address');
   const { server, addresses } = await waitForAddress(launch, active);
   const hostKeys = await scanServer(launch, serverId, addresses);
   return describeServer(launch, server, addresses, hostKeys);

@@ -19,7 +19,9 @@ export async function scanServer(
     port: image.connectionPort,
     timeoutMs: shop.bootTimeoutMs,
     signal: context.signal,
+    onOpen: () => context.onStep?.('keyscan'),
   };
+  context.onStep?.('port');
   try {
     if (SCANNED_TYPES.has(image.connectionType)) return await scanHostKey(target);
     await checkTcp(target);

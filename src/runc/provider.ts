@@ -48,17 +48,20 @@ export function openRuncProvider(config: ProviderConfig, deps: DriverDeps, setti
     hypervisors.set(pool.name, new Hypervisor(options, { ...deps, log }));
   }
 
-  async function launch(spec: LaunchSpec, { signal, log, onExternalId }: LaunchContext): Promise<Instance> {
+  async function launch(spec: LaunchSpec, context: LaunchContext): Promise<Instance> {
+    const { signal, log, onExternalId, onStep } = context;
     const hypervisor = hypervisorOf(spec.pool.name);
     const label = readLabelOptions(spec.pool, spec.label);
     const { nodeId, requestId, attempt } = spec;
     const id = makeContainerId({ nodeId, requestId, attempt, label: label.name });
     const hostKey = makeHostKey();
+    onStep?.('prepare');
     const facts = await hypervisor.facts(signal);
     await onExternalId(id);
     poolOf.set(id, hypervisor.name);
 
     const started = deps.clock.nowMs();
+    onStep?.('create');
     const mark = { provider: config.name, pool: spec.pool.name, nodeId, requestId, label: label.name };
     const port = await hypervisor.create({ id, label, mark, hostKey, signal });
     log.debug('container started', {
@@ -68,6 +71,7 @@ export function openRuncProvider(config: ProviderConfig, deps: DriverDeps, setti
       ms: deps.clock.nowMs() - started,
     });
     try {
+      onStep?.('keyscan');
       const target = { host: facts.address, port, timeoutMs: config.bootTimeoutMs, signal };
       await scanHostKey({ ...target, expected: [hostKey.public] });
     } catch (error) {

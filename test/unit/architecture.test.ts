@@ -8,6 +8,7 @@ import ts from 'typescript';
 const rows = [
   ['bin'],
   ['cli', 'sfconfig', 'web'],
+  ['tracing'],
   ['metrics'],
   ['operator'],
   ['launcher', 'dib'],

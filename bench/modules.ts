@@ -19,9 +19,13 @@ export async function benchModules(site: Site): Promise<Row[]> {
   ] as const;
   const rows: Row[] = [];
   for (const [name, host, values] of calls) {
-    const samples = await measureModule(host, name, values);
+    const { module, node } = await measureModule(host, name, values);
     rows.push(
-      row(`module ${name}`, 'ms', median(samples), { samples: samples.length, goal: atMost(GOAL_MS) }),
+      row(`module ${name}`, 'ms', median(module), {
+        samples: module.length,
+        reference: { name: 'node -e 0', value: median(node) },
+        goal: atMost(GOAL_MS),
+      }),
     );
   }
   return rows;
@@ -39,8 +43,15 @@ async function installNode({ run }: Site, { address }: TestHost): Promise<void> 
   if (code !== 0) throw new Error(`cannot install the package on ${address}:\n${output}`);
 }
 
-/** In milliseconds, measured on the host itself; a port that was reserved is given back in between. */
-async function measureModule(host: TestHost, name: string, values: string): Promise<number[]> {
+/** In milliseconds. */
+interface Samples {
+  module: number[];
+  /** Node.js alone, in turns with the module. */
+  node: number[];
+}
+
+/** Measured on the host itself; a port that was reserved is given back in between. */
+async function measureModule(host: TestHost, name: string, values: string): Promise<Samples> {
   const answer = await host.ssh(`cat >/root/bench.sh <<'END'
 set -e
 module=$(find /usr -name ${name}.mjs)
@@ -49,8 +60,10 @@ echo '${values}' >arguments
 for _ in {0..${SAMPLES}}; do
   before=$EPOCHREALTIME
   $module arguments >answer
+  between=$EPOCHREALTIME
+  /usr/lib/nodepool/bin/node -e 0
   after=$EPOCHREALTIME
-  echo $((\${after/./} - \${before/./}))
+  echo $((\${between/./} - \${before/./})) $((\${after/./} - \${between/./}))
   if [ ${name} = sshd_port ]; then
     grep -q '"changed":true' answer
     echo '{"name": "bench", "state": "absent"}' >back
@@ -59,9 +72,8 @@ for _ in {0..${SAMPLES}}; do
 done
 END
 bash /root/bench.sh`);
-  // The first one reads everything from the disk.
-  return answer
-    .split('\n')
-    .slice(1)
-    .map((microseconds) => Number(microseconds) / 1000);
+  // The first ones read everything from the disk.
+  const rounds = answer.split('\n').slice(1);
+  const column = (place: number) => rounds.map((round) => Number(round.split(' ')[place]) / 1000);
+  return { module: column(0), node: column(1) };
 }

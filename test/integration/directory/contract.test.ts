@@ -197,7 +197,12 @@ t.test('what a killed builder has left is listed, and removed by its id', { skip
 t.test('a broken mark does not hide the other images', { skip }, async (t) => {
   const { path, images, publish } = openShelf(t);
   const id = await publish('1');
-  for (const [name, text] of Object.entries({ cut: '{"provider":"sh', empty: '', other: '[\n1]', nothing: 'null' })) {
+  for (const [name, text] of Object.entries({
+    cut: '{"provider":"sh',
+    empty: '',
+    other: '[\n1]',
+    nothing: 'null',
+  })) {
     mkdirSync(join(path, '.builds', name));
     writeFileSync(join(path, '.builds', name, 'mark.json'), text);
   }

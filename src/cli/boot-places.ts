@@ -14,20 +14,30 @@ const run = promisify(execFile);
 /** Makes one for this process, readable by root alone; beside the files of diskimage-builder, which need as much room. */
 export async function claimBootDir(env: Env): Promise<string> {
   const base = baseOf(env);
+  await mkdir(base, { recursive: true, mode: 0o700 });
+  await refuseForeign(base);
   const dir = join(base, `${process.pid}-${(await startOf(process.pid)) ?? 0}`);
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  const found = await lstat(base);
-  if (found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o022) === 0) return dir;
-  throw new Failure(`${base} belongs to somebody else, or others may write to it; remove it, or set TMPDIR`);
+  await mkdir(dir, { recursive: true, mode: 0o700 }); // the last of others may just have removed the base
+  return dir;
 }
 
 /** What calls that were killed have left. */
 export async function removeLeftBoots(env: Env): Promise<void> {
   const base = baseOf(env);
-  for (const name of await readdir(base).catch(() => [])) {
+  const names = await readdir(base).catch(() => undefined);
+  if (!names) return;
+  await refuseForeign(base);
+  for (const name of names) {
     const [, pid, start] = /^(\d+)-(\d+)$/.exec(name) ?? [];
     if (pid !== undefined && (await startOf(Number(pid))) !== start) await removeBootDir(join(base, name));
   }
+}
+
+/** Whoever else could write there would have runC do, as root, what the state of a container says. */
+async function refuseForeign(base: string): Promise<void> {
+  const found = await lstat(base);
+  if (found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o022) === 0) return;
+  throw new Failure(`${base} belongs to somebody else, or others may write to it; remove it, or set TMPDIR`);
 }
 
 /** Ends the container that may run in it, and removes it. Already gone is fine. */

@@ -59,13 +59,14 @@ const deps: Deps = {
   who: `${env['SUDO_USER'] ?? userName()}@${hostname()}`,
   signal: stop.signal,
   createLog: openLog,
-  async openStore({ config, secure }, log) {
+  async openStore({ config, secure }, log, over) {
     const [{ loadStateLocation }, { openStore }] = await Promise.all([
       import('../config/state-location.ts'),
       import('../store/open.ts'),
     ]);
     const location = await loadStateLocation({ path: config, securePath: secure, env });
-    return openStore(location, { log, patienceMs: STORE_PATIENCE_MS, signal: stop.signal });
+    const signal = AbortSignal.any([stop.signal, over]);
+    return openStore(location, { log, patienceMs: STORE_PATIENCE_MS, signal });
   },
   async loadConfig({ secure }, file) {
     const [{ loadConfig }, drivers] = await Promise.all([import('../config/load.ts'), createDriversOnce()]);

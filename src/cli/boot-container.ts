@@ -72,12 +72,5 @@ async function runContainer(
   // Ended this way, runC puts the terminal right; where there is no container yet, nothing is lost.
   const stop = () =>
     execFile('runc', [...root, 'kill', id, 'KILL'], (error) => error && child.kill('SIGKILL'));
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    const code = await waitFor(child, 'runc', 'runc');
-    signal.throwIfAborted();
-    return code;
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
+  return await waitFor(child, { program: 'runc', debian: 'runc' }, { signal, stop });
 }

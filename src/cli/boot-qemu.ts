@@ -24,14 +24,7 @@ export async function bootQemu(tools: Tools, image: DiskImage): Promise<number> 
   // Should nodepool be killed, the machine ends too.
   const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...command], { stdio: 'inherit', env: io.env });
   const stop = () => child.kill('SIGTERM');
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    const code = await waitFor(child, 'setpriv', 'util-linux');
-    signal.throwIfAborted();
-    return code;
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
+  return await waitFor(child, { program: 'setpriv', debian: 'util-linux' }, { signal, stop });
 }
 
 /** No network, no screen. Where the processor cannot help (`kvm`), it takes minutes instead of seconds. */

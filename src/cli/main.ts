@@ -19,7 +19,8 @@ export interface Deps {
   /** Aborted with `Interrupted`. */
   signal: AbortSignal;
   createLog(globals: Globals): Logger | Promise<Logger>;
-  openStore(globals: Globals, log: Logger): Promise<Store>;
+  /** `over`: nobody wants it any more, so that waiting for its servers ends. */
+  openStore(globals: Globals, log: Logger, over: AbortSignal): Promise<Store>;
   loadConfig(globals: Globals, file: string): Promise<LoadedConfig>;
   drivers(): Promise<readonly Driver[]>;
 }
@@ -36,6 +37,7 @@ export async function main(
   const { verb, globals, input } = parsed;
   const failed = verb.name === 'run' ? EXIT_NOT_RUN : EXIT_FAILED;
   let store: Promise<Store> | undefined;
+  const over = new AbortController();
   // A pending promise alone does not keep the process alive.
   const alive = setInterval(() => undefined, 2 ** 30);
   try {
@@ -48,7 +50,7 @@ export async function main(
       format: globals.format,
       configFile: globals.config,
       log,
-      openStore: () => (store ??= deps.openStore(globals, log)),
+      openStore: () => (store ??= deps.openStore(globals, log, over.signal)),
       loadConfig: (file) => deps.loadConfig(globals, file ?? globals.config),
       drivers: () => deps.drivers(),
     };
@@ -58,6 +60,7 @@ export async function main(
     return report(error, deps.io, failed, globals.debug);
   } finally {
     clearInterval(alive);
+    over.abort(new Error('the command is over'));
     await store?.then((open) => open.close()).catch(() => undefined);
   }
 }

@@ -54,10 +54,17 @@ export async function refuseBusyPools(context: Context): Promise<void> {
 
 const isBusy = ({ state }: ListedNode): boolean => state === 'in-use' || state === 'hold';
 
-/** As the last run has committed them. */
-async function findRemovedPools({ arch, places }: Context): Promise<string[]> {
-  const text = await readFile(join(places.configDir, PROVIDER_FILE), 'utf8').catch(() => '');
-  const providers = mappingsOf(asMapping(load(text))?.providers);
+/** As the last run has committed them. Whatever somebody has made of that file, this run writes it anew. */
+async function findRemovedPools({ arch, places, say }: Context): Promise<string[]> {
+  const file = join(places.configDir, PROVIDER_FILE);
+  const text = await readFile(file, 'utf8').catch(() => '');
+  let content: unknown;
+  try {
+    content = load(text, { filename: file });
+  } catch (error) {
+    say(`note: cannot find out which hypervisors were taken out: ${reasonOf(error)}`);
+  }
+  const providers = mappingsOf(asMapping(content)?.providers);
   const pools = providers.flatMap(([, provider]) => mappingsOf(provider.pools));
   const names = pools.flatMap(([, { name }]) => (typeof name === 'string' ? [name] : []));
   const current = hostsWith(arch, 'hypervisor-runc').map(({ hostname }) => hostname);

@@ -37,6 +37,8 @@ export interface Cli {
 }
 
 export interface CliOptions {
+  /** In place of the one in the directory. */
+  openStore?: (over: AbortSignal) => Promise<Store>;
   config?: LoadedConfig;
   drivers?: readonly Driver[];
   clock?: Clock;
@@ -44,7 +46,7 @@ export interface CliOptions {
 
 export async function openCli(
   t: Test,
-  { config, drivers = [], clock = systemClock }: CliOptions = {},
+  { config, drivers = [], clock = systemClock, openStore }: CliOptions = {},
 ): Promise<Cli> {
   const dir = tempDir(t);
   const open = () => openEmbeddedStore({ dir, log: silentLogger });
@@ -79,7 +81,7 @@ export async function openCli(
         who: 'tester@here',
         signal,
         createLog: () => silentLogger,
-        openStore: open,
+        openStore: (_globals, _log, over) => openStore?.(over) ?? open(),
         loadConfig: () => (config ? Promise.resolve(config) : Promise.reject(new ConfigError([]))),
         drivers: () => Promise.resolve(drivers),
       });

@@ -4,7 +4,7 @@
 # the same moment one would find its port taken, and end or forget the service of the other.
 np_console() {
 	command -v python3 >/dev/null || np_fail 30 "python3 is not installed, so Zuul cannot stream the output of tasks"
-	exec 9>"$base/.console.lock" && flock 9 || np_fail 30 "cannot lock $base/.console.lock"
+	exec 9>"$base/.console.lock" && flock -w 20 9 || np_fail 30 "cannot lock $base/.console.lock"
 	current=
 	if [ -f "$base/.console.py" ]; then current=$(cat "$base/.console.py"); fi
 	if [ "$current" = "$script" ] && np_find_console; then

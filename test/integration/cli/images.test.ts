@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -99,6 +100,17 @@ t.test('image-build asks once, and refuses what cannot be built', async (t) => {
   t.match(await run(['image-status']), {
     stdout: /\| debian \| False +\| pending +\| 00:00:00:\d\d +\|\n\| frozen \| True +\| +\| +\|/,
   });
+});
+
+t.test('image-build tells a wrong name without waiting for a store that is away', async (t) => {
+  const { run } = await openCli(t, {
+    config: configOf(),
+    openStore: async (over) => {
+      await once(over, 'abort');
+      throw over.reason as Error;
+    },
+  });
+  t.match(await run(['image-build', 'debain']), { code: 1, stderr: /did you mean "debian"/ });
 });
 
 for (const [state, code] of [

@@ -21,7 +21,7 @@ async function withHypervisor(t: Test, nodes: readonly object[] | string) {
   writeFileSync(join(site.dir, 'nodepool'), `#!/bin/sh\n${answer}\n`, { mode: 0o755 });
   const file = join(site.config, 'nodepool/_local_hypervisor_runc.yaml');
   site.write('arch.yaml', ARCH);
-  return { site, pools: () => readFileSync(file, 'utf8') };
+  return { site, file, pools: () => readFileSync(file, 'utf8') };
 }
 
 const node = (id: string, state: string, pool = POOL, provider = 'managed-runc-provider') => ({
@@ -74,4 +74,14 @@ t.test('a launcher that cannot be asked is told, and holds nothing up', async (t
     /note: cannot find out whether nodes of hv1\.example\.org are in use: .*no server of ZooKeeper/s,
   );
   t.notMatch(pools(), POOL);
+});
+
+t.test('a list of hypervisors that somebody has broken says what to do with it', async (t) => {
+  const { site, file } = await withHypervisor(t, []);
+  writeFileSync(file, 'providers: [broken');
+  const { code, stdout, stderr } = await site.sfconfig('--skip-apply');
+  t.equal(code, 1);
+  t.match(stdout, /note: cannot find out which hypervisors were taken out: .*_local_hypervisor_runc\.yaml/);
+  t.match(stderr, /has changes that are not committed:\s+M nodepool\/_local_hypervisor_runc\.yaml/);
+  t.match(stderr, 'run sfconfig again');
 });

@@ -39,7 +39,9 @@ t.test('a fulfilled request that nobody takes up gives its nodes back', async (t
   const test = await startTestLauncher(t, slow());
   const { id, value } = await test.fulfilled(['small']);
   await test.zuul.requests.remove(id);
-  await test.wait(() => test.inState('ready').every((node) => node.value.allocatedTo === null));
+  await test.wait(() =>
+    test.inState('ready').every(({ value, locked }) => value.allocatedTo === null && !locked),
+  );
   t.same((await test.fulfilled(['small'])).value.nodes, value.nodes);
 });
 

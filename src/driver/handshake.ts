@@ -1,6 +1,6 @@
 /** One connection attempt: bare TCP, or SSH up to the point where the server has proven that a host key is its own. */
 import { connect, type Socket } from 'node:net';
-import { Client, type ServerHostKeyAlgorithm } from 'ssh2';
+import type { ServerHostKeyAlgorithm } from 'ssh2';
 import { formatHostKey } from './host-key.ts';
 
 export interface Attempt {
@@ -52,8 +52,9 @@ export function tryTcp(attempt: Attempt): Promise<void> {
  * before it has checked the signature, so only a completed key exchange says that the server owns it (RFC 4253
  * section 8). The connection is closed there; nobody logs in.
  */
-export function proveHostKey(attempt: Attempt, algorithms: ServerHostKeyAlgorithm[]): Promise<string> {
-  return withSocket(attempt, (socket, done, fail) => {
+export async function proveHostKey(attempt: Attempt, algorithms: ServerHostKeyAlgorithm[]): Promise<string> {
+  const { Client } = await import('ssh2'); // Heavy; commands that only read the configuration load this file too.
+  return await withSocket(attempt, (socket, done, fail) => {
     let hostKey = '';
     let greeting = '';
     socket.on('error', (error) => fail(sshFailure(error, greeting, algorithms)));

@@ -5,7 +5,6 @@ import { asset } from '../asset.ts';
 import type { Clock } from '../clock.ts';
 import { HostError, reasonOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { connectSsh } from '../ssh/connection.ts';
 import { Agent, explain } from './agent.ts';
 import type { RootfsFacts } from './bundle.ts';
 import { openLocalShell, openRemoteShell, type Channel } from './channel.ts';
@@ -100,6 +99,7 @@ async function openShell(
   signal: AbortSignal,
 ): Promise<Channel> {
   if (pool.local) return openLocalShell(settings.localShell);
+  const { connectSsh } = await import('../ssh/connection.ts'); // Heavy, and often not needed.
   const connection = await connectSsh(
     {
       host: pool.name,

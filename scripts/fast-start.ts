@@ -57,7 +57,7 @@ script.runInThisContext()(createRequire(filename), filename, import.meta.dirname
 `;
 
 /** What people wait for: each is run, and what V8 has compiled by the end of the last one is kept. */
-const WARMED_UP = [['list'], ['image-build', 'debian']];
+const WARMED_UP = [['list'], ['overview'], ['image-build', 'debian']];
 
 export async function writeCodeCache(command: string, directory: string): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), 'nodepool-build-'));

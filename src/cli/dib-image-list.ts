@@ -1,11 +1,16 @@
 import { nowS } from '../clock.ts';
 import { buildJsonColumns, buildTableColumns } from '../operator/image-columns.ts';
-import { printRows } from './print.ts';
+import type { Store } from '../store/store.ts';
+import { listingOf, printListing, type Listing } from './print.ts';
 import type { Run } from './verb.ts';
 
 /** All builds, by image and age. */
 export const run: Run = async (tools) => {
-  const store = await tools.openStore();
+  printListing(tools, await listBuilds(await tools.openStore(), nowS(tools.clock)));
+  return 0;
+};
+
+export async function listBuilds(store: Store, now: number): Promise<Listing> {
   const [builds, pauses] = await Promise.all([store.builds.list(), store.imagePauses.list()]);
   const paused = new Set(pauses.map(({ id }) => id));
   const isPaused = (image: string) => paused.has(image);
@@ -13,7 +18,5 @@ export const run: Run = async (tools) => {
   builds.sort(
     (a, b) => imageOf(a.id).localeCompare(imageOf(b.id)) || a.value.stateTimeS - b.value.stateTimeS,
   );
-  const now = nowS(tools.clock);
-  printRows(tools, builds, buildTableColumns(now, isPaused), buildJsonColumns(now, isPaused));
-  return 0;
-};
+  return listingOf(builds, buildTableColumns(now, isPaused), buildJsonColumns(now, isPaused));
+}

@@ -1,7 +1,14 @@
-import type { Store } from '../store/store.ts';
+import type { Store, Unreadable } from '../store/store.ts';
 import { troubleLines } from '../operator/provider-health.ts';
 import { warn } from './print.ts';
 import type { Tools } from './verb.ts';
+
+/** Below a table, on stderr: nodes that are not in it. */
+export function warnOfUnreadable(tools: Pick<Tools, 'io'>, nodes: readonly Unreadable[]): void {
+  for (const { id, reason } of nodes) {
+    warn(tools, `node ${id} is left out, its record cannot be read: ${reason}`);
+  }
+}
 
 /** Below a table, on stderr: which providers cannot serve, and why; nothing when all is well. */
 export async function warnOfTrouble(tools: Pick<Tools, 'io'>, store: Store): Promise<void> {

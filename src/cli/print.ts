@@ -1,18 +1,39 @@
 /** What every verb prints: rows, JSON, messages. */
-import { renderTable, toObjects, type Column } from '../operator/table.ts';
+import { renderTable, toObjects, type Column, type Look } from '../operator/table.ts';
 import type { Tools } from './verb.ts';
 
-/** Rows as a table, or as JSON with more keys than the table has columns. */
+/** Rows of one kind: as a table, and as objects for JSON, which may have more keys than the table has columns. */
+export interface Listing {
+  table(look: Look): string;
+  objects(): Record<string, unknown>[];
+}
+
+export function listingOf<T>(
+  rows: readonly T[],
+  columns: readonly Column<T>[],
+  jsonColumns: readonly Column<T>[] = columns,
+): Listing {
+  return {
+    table: (look) => renderTable(columns, rows, look),
+    objects: () => toObjects(jsonColumns, rows),
+  };
+}
+
+/** Rows as a table or as JSON. */
 export function printRows<T>(
   tools: Pick<Tools, 'io' | 'format'>,
   rows: readonly T[],
   columns: readonly Column<T>[],
   jsonColumns: readonly Column<T>[] = columns,
 ): void {
-  if (tools.format === 'json') return printJson(tools, toObjects(jsonColumns, rows));
+  printListing(tools, listingOf(rows, columns, jsonColumns));
+}
+
+export function printListing(tools: Pick<Tools, 'io' | 'format'>, listing: Listing): void {
+  if (tools.format === 'json') return printJson(tools, listing.objects());
   const { stdout, env } = tools.io;
   const look = stdout.isTTY ? { columns: stdout.columns, colours: !env['NO_COLOR'] } : {};
-  stdout.write(renderTable(columns, rows, look));
+  stdout.write(listing.table(look));
 }
 
 export function printJson({ io }: Pick<Tools, 'io'>, value: unknown): void {

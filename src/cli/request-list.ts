@@ -2,10 +2,10 @@ import { nowS } from '../clock.ts';
 import type { NodeRequest } from '../model/request.ts';
 import type { Entry } from '../store/store.ts';
 import { formatAge } from '../operator/cell.ts';
-import { printRows } from './print.ts';
+import { listingOf, printListing, type Listing } from './print.ts';
 import { readFacts } from '../operator/read-facts.ts';
 import { requestColumns } from '../operator/request-columns.ts';
-import { summarise } from '../operator/summary.ts';
+import { summarise, type MoreFacts } from '../operator/summary.ts';
 import type { Column } from '../operator/table.ts';
 import type { Run } from './verb.ts';
 import { askPools, type Facts } from '../operator/why.ts';
@@ -13,14 +13,17 @@ import { askPools, type Facts } from '../operator/why.ts';
 /** All requests, ordered by id, each with the short reason why it waits. */
 export const run: Run = async (tools) => {
   const facts = await readFacts(await tools.openStore());
-  const now = nowS(tools.clock);
+  printListing(tools, listRequests(facts, nowS(tools.clock)));
+  return 0;
+};
+
+export function listRequests(facts: MoreFacts, now: number): Listing {
   const columns: Column<Entry<NodeRequest>>[] = [
     ...requestColumns,
     { header: 'Reason', key: 'reason', value: (row) => reasonFor(row, facts, now), flexible: true },
   ];
-  printRows(tools, facts.requests, columns, [...columns, ...extraColumns(now)]);
-  return 0;
-};
+  return listingOf(facts.requests, columns, [...columns, ...extraColumns(now)]);
+}
 
 function extraColumns(now: number): Column<Entry<NodeRequest>>[] {
   return [

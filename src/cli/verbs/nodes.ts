@@ -3,6 +3,21 @@ import type { Verb } from '../verb.ts';
 
 export const nodeVerbs: readonly Verb[] = [
   {
+    name: 'overview',
+    group: 'Nodes',
+    summary: 'show nodes, requests and images at once',
+    description:
+      'Shows several lists by one command, those that are named or all: nodes as list does, requests as request-list, ' +
+      'builds as dib-image-list and images as image-list. As JSON it is one object, in which each list has its name as the key.',
+    arguments: '[list...]',
+    examples: [
+      ['overview', 'how is it all?'],
+      ['overview nodes requests', 'these alone'],
+      ['overview nodes requests --format json', 'for programs'],
+    ],
+    load: () => import('../overview.ts'),
+  },
+  {
     name: 'list',
     group: 'Nodes',
     summary: 'list the nodes and their states',

@@ -1,6 +1,8 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { makeNode } from '../../../src/model/node.ts';
-import { openPlace } from './place.ts';
+import { builtCommand, openPlace } from './place.ts';
 
 const CONFIG = 'labels: []\nproviders: []\n';
 
@@ -60,4 +62,25 @@ t.test('tells nodes and requests as the command does', async (t) => {
     failed: true,
     msg: /gather\[0\]: expected one of/,
   });
+});
+
+t.test('starts the command once, whatever is asked for, and not at all for nothing', async (t) => {
+  const { task, dir } = await openPlace(t, CONFIG);
+  const starts = join(dir, 'starts');
+  const command = join(dir, 'nodepool');
+  writeFileSync(command, `#!/bin/sh\necho "$@" >>${starts}\nexec ${builtCommand} "$@"\n`, { mode: 0o755 });
+  const gather = ['nodes', 'requests', 'builds', 'images'];
+  t.match((await task('nodepool_info', { command, gather })).json, {
+    changed: false,
+    nodes: [],
+    requests: [],
+    builds: [],
+    images: [],
+  });
+  t.match(readFileSync(starts, 'utf8'), /^[^\n]* overview nodes requests builds images\n$/);
+  rmSync(starts);
+  const { json } = await task('nodepool_info', { command, gather: [] });
+  t.match(json, { changed: false });
+  t.notOk('nodes' in json);
+  t.notOk(existsSync(starts));
 });

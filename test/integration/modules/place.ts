@@ -8,7 +8,7 @@ import { callModule } from '../../support/ansible-module.ts';
 import { tempDir } from '../../support/temp.ts';
 
 /** The built command, which modules call. */
-const command = fileURLToPath(new URL('../../../dist/bin/nodepool.js', import.meta.url));
+export const builtCommand = fileURLToPath(new URL('../../../dist/bin/nodepool.js', import.meta.url));
 
 /** Records in a directory, and tasks of a host whose configuration names it and goes on with `yaml`. */
 export async function openPlace(t: Test, yaml: string) {
@@ -19,8 +19,9 @@ export async function openPlace(t: Test, yaml: string) {
   const config = join(dir, 'nodepool.yaml');
   writeFileSync(config, `state-dir: ${state}\n${yaml}`);
   return {
+    dir,
     store,
     task: (name: string, values: object, check = false) =>
-      callModule(name, dir, { config, command, ...values }, { check }),
+      callModule(name, dir, { config, command: builtCommand, ...values }, { check }),
   };
 }

@@ -16,7 +16,7 @@ export async function destroyInstance(
   tools: Tools,
   { id, value: node }: Entry<Node>,
 ): Promise<(signal: AbortSignal) => Promise<void>> {
-  const { externalId } = node;
+  const { externalId, pool, driverData } = node;
   if (externalId === null) return () => Promise.resolve();
   const config = (await tools.loadConfig()).providers.get(node.provider ?? '');
   if (!config) {
@@ -32,7 +32,8 @@ export async function destroyInstance(
     const log = tools.log.named(`driver.${driver.name}`).child({ nodeId: id });
     const provider = driver.open(config, { log, clock: tools.clock, onChange: () => undefined });
     try {
-      await provider.destroy(externalId, AbortSignal.any([signal, AbortSignal.timeout(DESTROY_TIMEOUT_MS)]));
+      const inTime = AbortSignal.any([signal, AbortSignal.timeout(DESTROY_TIMEOUT_MS)]);
+      await provider.destroy(externalId, inTime, { pool, driverData });
     } catch (error) {
       signal.throwIfAborted();
       throw new Failure(

@@ -12,56 +12,64 @@ interface Records {
   drains: Entry<Drain>[];
 }
 
-/** Removes the stored records of a provider. Touches nothing in the provider itself. */
+/** Removes the stored records of a provider, or of one of its pools. Touches nothing in the provider itself. */
 export const run: Run = async (tools, { args, options }) => {
-  const [provider = ''] = args;
+  const [provider = '', pool = null] = args;
+  const isMeant = (found: { provider: string | null; pool: string | null }) =>
+    found.provider === provider && (pool === null || found.pool === pool);
+  const where = pool === null ? `provider ${provider}` : `pool ${provider}/${pool}`;
   const store = await tools.openStore();
-  const records = await findRecords(store, provider);
-  const { nodes, drains } = records;
-  if (nodes.length === 0 && drains.length === 0)
-    throw new Failure(`nothing is stored for the provider ${provider}`);
+  const { nodes, drains } = await findRecords(store, isMeant);
+  if (nodes.length === 0 && drains.length === 0) throw new Failure(`nothing is stored for the ${where}`);
 
-  const isServed = (await poolsOfLaunchers(store)).some((pool) => pool.provider === provider);
-  if (isServed) warn(tools, sayServed(provider, nodes));
-  if (!options.force && !(await confirm(tools, provider))) {
+  if ((await poolsOfLaunchers(store)).some(isMeant)) warn(tools, sayServed(pool ?? provider, nodes));
+  if (!options.force && !(await confirm(tools, where))) {
     warn(tools, 'Aborting. No data erased.');
     return EXIT_FAILED;
   }
-  say(tools, `Erasing node data for ${provider}...`);
+  say(tools, `Erasing node data for ${pool === null ? provider : `${provider}/${pool}`}...`);
   await Promise.all([
     ...nodes.map(({ id }) => store.nodes.remove(id)),
     ...drains.map(({ id }) => store.drains.remove(id)),
   ]);
   if (tools.format === 'json') {
     const drained = drains.map(({ value }) => value.pool);
-    printJson(tools, { provider, nodes: nodes.map(({ id }) => id), drains: drained });
+    printJson(tools, {
+      provider,
+      ...(pool !== null && { pool }),
+      nodes: nodes.map(({ id }) => id),
+      drains: drained,
+    });
   }
   return 0;
 };
 
-async function findRecords(store: Store, provider: string): Promise<Records> {
+async function findRecords(
+  store: Store,
+  isMeant: (found: { provider: string | null; pool: string | null }) => boolean,
+): Promise<Records> {
   const [nodes, drains] = await Promise.all([store.nodes.list(), store.drains.list()]);
   return {
-    nodes: nodes.filter(({ value }) => value.provider === provider),
-    drains: drains.filter(({ value }) => value.provider === provider),
+    nodes: nodes.filter(({ value }) => isMeant(value)),
+    drains: drains.filter(({ value }) => isMeant(value)),
   };
 }
 
-function sayServed(provider: string, nodes: readonly Entry<Node>[]): string {
+function sayServed(name: string, nodes: readonly Entry<Node>[]): string {
   const used = nodes.filter(({ value }) => value.state === 'in-use').length;
   return (
-    `a running launcher serves ${provider}: it removes the instances that lose their records` +
+    `a running launcher serves ${name}: it removes the instances that lose their records` +
     (used > 0 ? `, ${used} of them in use by jobs` : '')
   );
 }
 
 /** Asks on stderr, so that JSON output stays clean; anything but y means no, the end of the input too. */
-async function confirm(tools: Tools, provider: string): Promise<boolean> {
+async function confirm(tools: Tools, where: string): Promise<boolean> {
   const { stdin, stderr } = tools.io;
   stderr.write('\nWARNING! This action is not reversible!\n');
   const prompt = createInterface({ input: stdin, output: stderr, terminal: false });
   const ended = new Promise<string>((resolve) => prompt.once('close', () => resolve('\n')));
-  const asked = prompt.question(`Erase stored data for provider ${provider}? [N/y] `, {
+  const asked = prompt.question(`Erase stored data for ${where}? [N/y] `, {
     signal: tools.signal,
   });
   try {

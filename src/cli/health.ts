@@ -1,5 +1,8 @@
-import type { Store, Unreadable } from '../store/store.ts';
+import { nowS } from '../clock.ts';
+import type { Node } from '../model/node.ts';
+import type { Entry, Store, Unreadable } from '../store/store.ts';
 import { troubleLines } from '../operator/provider-health.ts';
+import { strandedLines } from '../operator/stranded.ts';
 import { warn } from './print.ts';
 import type { Tools } from './verb.ts';
 
@@ -23,4 +26,15 @@ export async function warnOfTrouble(tools: Pick<Tools, 'io'>, store: Store): Pro
     drains: drains.map(({ value }) => value),
   });
   for (const line of lines) warn(tools, line);
+}
+
+/** And which nodes nobody deletes, because their provider or pool is not configured any more. */
+export async function warnOfStranded(
+  tools: Pick<Tools, 'io' | 'clock'>,
+  store: Store,
+  nodes: readonly Entry<Node>[],
+): Promise<void> {
+  const [components, pools] = await Promise.all([store.components.list(), store.pools.list()]);
+  const facts = { components: components.map(({ value }) => value), pools: pools.map(({ value }) => value) };
+  for (const line of strandedLines(nodes, facts, nowS(tools.clock))) warn(tools, line);
 }

@@ -92,15 +92,21 @@ export interface LaunchContext {
   /**
    * To be called, and awaited, before anything is made: what exists under this id is then found and removed even if
    * this process dies in the next moment. Where the provider chooses the id, at once after that; until then the node's id
-   * in the instance's mark does the same.
+   * in the instance's mark does the same. `driverData` is kept in the record, for `destroy`.
    */
-  onExternalId(externalId: string): Promise<void>;
+  onExternalId(externalId: string, driverData?: unknown): Promise<void>;
   /** Hears what the driver does next; for those who watch where the time goes. */
   onStep?: (step: LaunchStep) => void;
 }
 
 /** In this order, as far as a driver has them. `start` ends when the instance runs, `port` when its sshd listens. */
 export type LaunchStep = 'prepare' | 'create' | 'start' | 'address' | 'port' | 'keyscan';
+
+/** What the node's record says about an instance; its pool may not be configured any more. */
+export interface Whereabouts {
+  pool: string | null;
+  driverData: unknown;
+}
 
 /** Something found in the provider that carries our mark. */
 export interface FoundInstance {
@@ -141,8 +147,11 @@ export interface Provider {
    */
   launch?(spec: LaunchSpec, context: LaunchContext): Promise<Instance>;
 
-  /** Removes an instance and everything belonging to it, whatever is left of it. Already gone is success. */
-  destroy(externalId: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Removes an instance and everything belonging to it, whatever is left of it. Already gone is success; not knowing
+   * whether it is gone is not: whoever calls keeps the record then and tries again.
+   */
+  destroy(externalId: string, signal: AbortSignal, whereabouts?: Whereabouts): Promise<void>;
 
   /** Every instance that carries this provider's mark. */
   list(signal: AbortSignal): Promise<FoundInstance[]>;

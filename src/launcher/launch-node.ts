@@ -137,8 +137,9 @@ async function attemptLaunch(
     return await launcherOf(pool)(spec, {
       signal: cancel.signal,
       log,
-      async onExternalId(externalId) {
-        await nodes.update(id, (node) => ({ ...node, externalId }));
+      async onExternalId(externalId, driverData) {
+        const more = driverData === undefined ? {} : { driverData };
+        await nodes.update(id, (node) => ({ ...node, externalId, ...more }));
       },
     });
   } finally {

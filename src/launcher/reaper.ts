@@ -47,6 +47,8 @@ export function createReaper(context: Context, providers: Providers): Reaper {
   const handling = new Set<string>();
   const retries = new Map<string, { delayMs: number; dueMs: number; reason: string }>();
   const running = new Set<Promise<void>>();
+  /** Providers of nodes to delete that no launcher has. */
+  const nobodys = new Set<string>();
   /** Nodes whose record changed while they were being handled. */
   const changedMeanwhile = new Set<string>();
 
@@ -80,7 +82,7 @@ export function createReaper(context: Context, providers: Providers): Reaper {
   const deleteNode = async (entry: Entry<Node>) => {
     const { provider } = entry.value;
     const runtime = providers.forNode(entry.value);
-    if (provider !== null && !runtime) return; // Its own launcher deletes it.
+    if (provider !== null && !runtime) return tellIfNobodys(provider); // Its own launcher deletes it.
     const held = await store.nodes.lock(entry.id);
     if (!held) return;
     try {
@@ -91,6 +93,17 @@ export function createReaper(context: Context, providers: Providers): Reaper {
     }
   };
 
+  /** Once for each provider: no launcher may ever have it again. */
+  const tellIfNobodys = (provider: string) => {
+    if (nobodys.has(provider) || world.registeredPools().some((pool) => pool.providerName === provider))
+      return;
+    nobodys.add(provider);
+    log.warning(
+      `no running launcher has the provider ${provider}: its nodes stay until one has it again, or until ` +
+        `\`nodepool erase ${provider}\` drops their records`,
+    );
+  };
+
   const destroyAndRemove = async (held: Held<Node>, runtime: ProviderRuntime | undefined) => {
     const { id, value } = held.entry;
     const { externalId } = value;
@@ -99,7 +112,7 @@ export function createReaper(context: Context, providers: Providers): Reaper {
       if (destroys) {
         const marked = value.state === 'deleting' ? undefined : store.nodes.update(held.entry, toDeleting);
         await marked;
-        await destroyInTime(runtime, externalId, held.lost);
+        await destroyInTime(runtime, externalId, held);
       }
       await store.nodes.remove(id);
       retries.delete(id);
@@ -108,13 +121,14 @@ export function createReaper(context: Context, providers: Providers): Reaper {
       if (!context.closed.aborted) retryLater(id, reasonOf(error), runtime);
     }
   };
-  const destroyInTime = async (runtime: ProviderRuntime, externalId: string, lost: AbortSignal) => {
+  const destroyInTime = async (runtime: ProviderRuntime, externalId: string, { entry, lost }: Held<Node>) => {
+    const { pool, driverData } = entry.value;
     const cancel = linkSignal([lost, context.closed]);
     const cancelTimer = clock.after(DELETE_TIME_MS, () => {
       cancel.abort(new Error(`not deleted after ${DELETE_TIME_MS / 1000} s`));
     });
     try {
-      await runtime.provider.destroy(externalId, cancel.signal);
+      await runtime.provider.destroy(externalId, cancel.signal, { pool, driverData });
     } finally {
       cancelTimer();
       cancel.end();

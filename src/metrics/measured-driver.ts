@@ -64,10 +64,10 @@ function measuredProvider(provider: Provider, { observer, clock, name, driver }:
     }
   }
 
-  async function destroy(externalId: string, signal: AbortSignal): Promise<void> {
+  async function destroy(...[externalId, ...more]: Parameters<Provider['destroy']>): Promise<void> {
     const leak = found.find((instance) => instance.externalId === externalId);
     const isLeak = leak !== undefined && !observer.isKnown(leak.nodeId, externalId);
-    await provider.destroy(externalId, signal);
+    await provider.destroy(externalId, ...more);
     if (isLeak) observer.leakRemoved(name);
   }
 }

@@ -8,6 +8,7 @@ import type {
   LaunchContext,
   LaunchSpec,
   Provider,
+  Whereabouts,
 } from '../driver/driver.ts';
 import { createInFlight } from '../driver/in-flight.ts';
 import { scanHostKey } from '../driver/keyscan.ts';
@@ -16,9 +17,11 @@ import { NO_RESOURCES, type Resources } from '../model/resources.ts';
 import { DEFAULT_PATHS, type HypervisorPaths } from './bundle.ts';
 import type { ConnectionSettings } from './connect.ts';
 import { makeContainerId } from './container-id.ts';
+import { createFormerHosts } from './former.ts';
 import { makeHostKey } from './host-key.ts';
 import { Hypervisor } from './hypervisor.ts';
 import { readLabelOptions, readPoolOptions, readProviderOptions } from './options.ts';
+import { howToReach } from './reach.ts';
 
 export interface RuncSettings extends ConnectionSettings {
   paths: HypervisorPaths;
@@ -37,9 +40,10 @@ const CLEAN_UP_MS = 30_000;
 export function openRuncProvider(config: ProviderConfig, deps: DriverDeps, settings: RuncSettings): Provider {
   const provider = readProviderOptions(config);
   const inFlight = createInFlight();
-  /** Where a container is, as far as this process knows; spares asking every hypervisor. */
+  /** The pool on whose hypervisor a container is, as far as this process knows; spares asking every hypervisor. */
   const poolOf = new Map<string, string>();
   const hypervisors = new Map<string, Hypervisor>();
+  const former = createFormerHosts(config, deps, settings);
 
   for (const pool of config.pools.values()) {
     const labels = [...pool.labels.values()].map((label) => readLabelOptions(pool, label));
@@ -57,7 +61,7 @@ export function openRuncProvider(config: ProviderConfig, deps: DriverDeps, setti
     const hostKey = makeHostKey();
     onStep?.('prepare');
     const facts = await hypervisor.facts(signal);
-    await onExternalId(id);
+    await onExternalId(id, howToReach(spec.pool));
     poolOf.set(id, hypervisor.name);
 
     const started = deps.clock.nowMs();
@@ -100,39 +104,50 @@ export function openRuncProvider(config: ProviderConfig, deps: DriverDeps, setti
     }
   }
 
-  async function destroy(id: string, signal: AbortSignal, pool = poolOf.get(id)): Promise<void> {
-    const known = pool === undefined ? undefined : hypervisors.get(pool);
+  async function destroy(id: string, signal: AbortSignal, whereabouts?: Whereabouts): Promise<void> {
+    const pool = poolOf.get(id) ?? whereabouts?.pool ?? null;
+    const known = hypervisors.get(pool ?? '');
     if (known !== undefined) await known.destroy(id, config.name, signal);
-    else await destroyAnywhere(id, signal);
+    else await destroyElsewhere(id, signal, pool, whereabouts?.driverData);
     poolOf.delete(id);
   }
 
-  /** Nobody told where it is: enough that one hypervisor has removed it, or that all say they do not have it. */
-  async function destroyAnywhere(id: string, signal: AbortSignal): Promise<void> {
+  /**
+   * It may be on a hypervisor that has another pool name now: then that one removes it. Otherwise the hypervisor that
+   * the record names is asked, configured or not; where none is named, all must say that they do not have it.
+   */
+  async function destroyElsewhere(
+    id: string,
+    signal: AbortSignal,
+    pool: string | null,
+    driverData: unknown,
+  ): Promise<void> {
     const answers = await Promise.allSettled(
       [...hypervisors.values()].map((hypervisor) => hypervisor.destroy(id, config.name, signal)),
     );
     if (answers.some((answer) => answer.status === 'fulfilled' && answer.value)) return;
+    if (pool !== null) return await former.destroy(id, { pool, driverData }, signal);
     const failed = answers.find((answer) => answer.status === 'rejected');
     if (failed) throw failed.reason;
   }
 
   async function list(signal: AbortSignal): Promise<FoundInstance[]> {
     const lists = await Promise.allSettled(
-      [...hypervisors.values()].map((hypervisor) => hypervisor.list(config.name, signal)),
+      [...hypervisors.values()].map(async (hypervisor) => {
+        const found = await hypervisor.list(config.name, signal);
+        for (const { id } of found) poolOf.set(id, hypervisor.name);
+        return found;
+      }),
     );
     const answered = lists.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     const failed = lists.find((result) => result.status === 'rejected');
     if (answered.length === 0 && failed) throw failed.reason;
-    return answered.flat().map(({ id, mark, state }) => {
-      poolOf.set(id, mark.pool);
-      return {
-        externalId: id,
-        nodeId: mark.nodeId,
-        pool: mark.pool,
-        ...(state === 'creating' ? {} : { running: state === 'running' }),
-      };
-    });
+    return answered.flat().map(({ id, mark, state }) => ({
+      externalId: id,
+      nodeId: mark.nodeId,
+      pool: mark.pool,
+      ...(state === 'creating' ? {} : { running: state === 'running' }),
+    }));
   }
 
   function hypervisorOf(pool: string): Hypervisor {
@@ -151,7 +166,7 @@ export function openRuncProvider(config: ProviderConfig, deps: DriverDeps, setti
         }
       }),
 
-    destroy: (id, signal) => inFlight.track(() => destroy(id, signal)),
+    destroy: (id, signal, whereabouts) => inFlight.track(() => destroy(id, signal, whereabouts)),
 
     list,
 
@@ -174,7 +189,8 @@ export function openRuncProvider(config: ProviderConfig, deps: DriverDeps, setti
 
     async close(signal) {
       await inFlight.idle(signal);
-      await Promise.all([...hypervisors.values()].map((hypervisor) => hypervisor.close(signal)));
+      const all = [...hypervisors.values(), former];
+      await Promise.all(all.map((each) => each.close(signal)));
     },
   };
 

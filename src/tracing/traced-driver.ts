@@ -71,13 +71,13 @@ function tracedProvider(
       throw error;
     }
   };
-  const destroy: Provider['destroy'] = async (externalId, signal) => {
+  const destroy: Provider['destroy'] = async (externalId, ...more) => {
     const parent = nodes.deletionOf(externalId);
-    if (!parent) return await provider.destroy(externalId, signal);
+    if (!parent) return await provider.destroy(externalId, ...more);
     const attributes = { ...common, 'nodepool.external_id': externalId };
     const span = startSpan(tracer, 'remove instance', { startS: nowS(clock), parent, attributes });
     try {
-      await provider.destroy(externalId, signal);
+      await provider.destroy(externalId, ...more);
       endSpan(span, nowS(clock));
     } catch (error) {
       failSpanBy(span, nowS(clock), error);

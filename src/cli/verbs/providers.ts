@@ -66,14 +66,15 @@ export const providerVerbs: readonly Verb[] = [
   {
     name: 'erase',
     group: 'Providers',
-    summary: 'remove the records of a provider',
+    summary: 'remove the records of a provider or pool',
     description:
-      'Removes every stored record of a provider that is not configured any more. Nothing is deleted in the provider ' +
-      'itself. Asks first, unless --force is given.',
-    arguments: '<provider>',
+      'Removes every stored record of a provider, or of one pool, that is not configured any more. Nothing is deleted in ' +
+      'the provider itself. Asks first, unless --force is given.',
+    arguments: '<provider> [pool]',
     options: [{ flags: '--force', description: 'do not ask' }],
     examples: [
       ['erase old-cloud', 'asks, then removes'],
+      ['erase farm hv2.example.net', 'of a pool whose machine is gone'],
       ['erase --force old-cloud', 'for scripts'],
     ],
     load: () => import('../erase.ts'),

@@ -148,3 +148,23 @@ t.test('erases the records of one provider after asking', async (t) => {
     stderr: /nothing is stored for the provider other/,
   });
 });
+
+t.test('erases the records of one pool, and leaves those of the others', async (t) => {
+  const { store, run } = await openCli(t);
+  await store.pools.create(status, { ephemeral: true });
+  await store.nodes.create(node({}));
+  await store.nodes.create(node({ pool: 'hv2' }));
+  await store.drains.create({ provider: 'runc', pool: 'hv2', createdTimeS: 1, unknown: {} }, { id: 'x' });
+  t.match(await run(['erase', 'runc', 'hv2'], { stdin: 'n\n' }), {
+    code: 1,
+    stderr: /Erase stored data for pool runc\/hv2\? \[N\/y\] /,
+  });
+  const { code, stdout, stderr } = await run(['erase', '--force', '--format', 'json', 'runc', 'hv2']);
+  t.same([code, stderr], [0, ''], 'no warning: the launcher does not serve this pool');
+  t.match(JSON.parse(stdout), { provider: 'runc', pool: 'hv2', nodes: ['0000000002'], drains: ['hv2'] });
+  t.match(await store.nodes.list(), [{ value: { pool: 'hv1' } }]);
+  t.match(await run(['erase', '--force', 'runc', 'hv2']), {
+    code: 1,
+    stderr: /nothing is stored for the pool runc\/hv2/,
+  });
+});

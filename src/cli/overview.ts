@@ -4,7 +4,7 @@ import type { MoreFacts } from '../operator/summary.ts';
 import type { Store } from '../store/store.ts';
 import { listBuilds } from './dib-image-list.ts';
 import { UsageError } from './failure.ts';
-import { warnOfTrouble, warnOfUnreadable } from './health.ts';
+import { warnOfStranded, warnOfTrouble, warnOfUnreadable } from './health.ts';
 import { listUploads } from './image-list.ts';
 import { listNodes } from './list.ts';
 import { printJson, printListing, type Listing } from './print.ts';
@@ -32,6 +32,7 @@ export const run: Run = async (tools, { args }) => {
   }
   if (listings.has('nodes')) warnOfUnreadable(tools, await store.nodes.listUnreadable());
   await warnOfTrouble(tools, store);
+  if (listings.has('nodes')) await warnOfStranded(tools, store, await store.nodes.list());
   return 0;
 };
 

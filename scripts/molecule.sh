@@ -37,7 +37,7 @@ export LC_ALL="${LC_ALL:-C.UTF-8}"
 command=test
 if [ "${1:-}" = --only ]; then command=$2 && shift 2; fi
 [ $# -gt 0 ] || set -- $(ls molecule/*/molecule.yml | cut -d / -f 2)
-case " $* " in *launcher* | *builder*) NODEPOOL_PACKAGE=$(make_package) && export NODEPOOL_PACKAGE ;; esac
+case " $* " in *launcher* | *builder* | *gateway*) NODEPOOL_PACKAGE=$(make_package) && export NODEPOOL_PACKAGE ;; esac
 for scenario in "$@"; do
   MOLECULE_EPHEMERAL_DIRECTORY=$cache/molecule-runs/$scenario
   export MOLECULE_EPHEMERAL_DIRECTORY

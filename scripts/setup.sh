@@ -26,6 +26,7 @@ test rsync          rsync             rsync             rsync             rsync
 test sudo           sudo              sudo              sudo              sudo
 test python3        python3           python3           python3           python3
 test openssl        openssl           openssl           openssl           openssl
+test curl           curl              curl              curl              curl
 test chromium       chromium          chromium          chromium          chromium
 test busybox        busybox           busybox           busybox           busybox
 test shellcheck     shellcheck        ShellCheck        ShellCheck        shellcheck

@@ -8,7 +8,9 @@ import type { Test } from 'tap';
 import { tempDir } from './temp.ts';
 
 const TSX = import.meta.resolve('tsx');
-const PROGRAM = fileURLToPath(new URL('../../src/bin/nodepool-builder.ts', import.meta.url));
+const fileOf = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const FROM_SOURCES = ['--import', TSX, fileOf('src/bin/nodepool-builder.ts')];
+const BUILT = [fileOf('dist/bin/nodepool-builder.js')];
 
 /** Directories for a builder, all below one. */
 export interface BuilderPlace {
@@ -55,11 +57,11 @@ export function makeBuilderPlace(t: Test): BuilderPlace {
   };
 }
 
-/** Ended with SIGTERM at the end of the test, if it still runs then. */
-export function startBuilderProcess(t: Test, { config, dir }: BuilderPlace) {
+/** Ended with SIGTERM at the end of the test, if it still runs then. `built`: the program as it is shipped. */
+export function startBuilderProcess(t: Test, { config, dir }: BuilderPlace, { built = false } = {}) {
   const child = spawn(
     process.execPath,
-    ['--import', TSX, PROGRAM, '--no-webapp', '-f', '-c', config, '--log-file', 'none'],
+    [...(built ? BUILT : FROM_SOURCES), '--no-webapp', '-f', '-c', config, '--log-file', 'none'],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, HOME: dir, TMPDIR: dir } },
   );
   let output = '';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { watch, type FSWatcher } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { systemClock, type Clock } from '../clock.ts';
 
 export interface WatchOptions<T> {
@@ -62,9 +62,7 @@ export async function watchConfig<T>(options: WatchOptions<T>): Promise<void> {
   }
 
   if (signal.aborted) return;
-  const watchers = [...new Set(paths.map((path) => dirname(path)))].flatMap((folder) =>
-    watchFolder(folder, look),
-  );
+  const watchers = paths.flatMap((path) => watchFolder(path, look));
   const timer = setInterval(() => void look(), intervalMs);
   timer.unref();
   signal.addEventListener(
@@ -121,10 +119,15 @@ async function waitForQuiet(paths: readonly string[], clock: Clock, signal: Abor
   }
 }
 
-/** Watches the folder, because a file replaced by a rename is another file. Without it the timer is enough. */
-function watchFolder(folder: string, onEvent: () => Promise<void>): FSWatcher[] {
+/**
+ * Watches the folder, because a file replaced by a rename is another file. What else happens there, perhaps to a busy log, is
+ * no news. The timer sees the rest: what a link points to, and folders that cannot be watched.
+ */
+function watchFolder(path: string, onEvent: () => Promise<void>): FSWatcher[] {
   try {
-    const watcher = watch(folder, { persistent: false }, () => void onEvent());
+    const watcher = watch(dirname(path), { persistent: false }, (_type, name) => {
+      if (name === null || name === basename(path)) void onEvent();
+    });
     watcher.on('error', () => watcher.close());
     return [watcher];
   } catch {

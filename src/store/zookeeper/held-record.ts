@@ -1,4 +1,4 @@
-import { LockLostError, reasonOf } from '../../errors.ts';
+import { LockLostError } from '../../errors.ts';
 import type { HeldLock } from '../../zookeeper/index.ts';
 import type { Held } from '../store.ts';
 import type { StoredEntry } from './entry.ts';
@@ -32,9 +32,7 @@ export class HeldRecord<T> implements Held<T> {
     this.latest = entry;
     this.#lock = lock;
     this.#release = release;
-    const tell = () => this.lose(`${name}: ${reasonOf(lock.lost.reason)}`, lock.lost.reason);
-    if (lock.lost.aborted) tell();
-    else lock.lost.addEventListener('abort', tell, { once: true });
+    lock.onLost((loss) => this.lose(`${name}: ${loss.message}`, loss));
   }
 
   get contender(): string {

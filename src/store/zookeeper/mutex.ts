@@ -1,4 +1,4 @@
-import { LockLostError, NotFoundError, reasonOf } from '../../errors.ts';
+import { LockLostError, NotFoundError } from '../../errors.ts';
 import { acquireLock, type ZooKeeperClient } from '../../zookeeper/index.ts';
 import type { HeldMutex, LockOptions, MutexName } from '../store.ts';
 import { isGone } from './failures.ts';
@@ -22,8 +22,6 @@ export async function acquireMutex(
   });
   if (!lock) return undefined;
   const lost = new AbortController();
-  const tell = () => lost.abort(new LockLostError(reasonOf(lock.lost.reason), { cause: lock.lost.reason }));
-  if (lock.lost.aborted) tell();
-  else lock.lost.addEventListener('abort', tell, { once: true });
+  lock.onLost((loss) => lost.abort(new LockLostError(loss.message, { cause: loss })));
   return { lost: lost.signal, release: () => lock.release() };
 }

@@ -1,5 +1,6 @@
 import type { ZooKeeperClient } from '../client.ts';
 import { LockLostError } from '../errors.ts';
+import { callListener } from '../session/emitter.ts';
 import type { WatchEvent } from '../types.ts';
 import { removeContender } from './contender.ts';
 
@@ -12,8 +13,11 @@ export class HeldLock {
   readonly contender: string;
   readonly #client: ZooKeeperClient;
   readonly #ephemeral: boolean;
-  readonly #lost = new AbortController();
   readonly #stopListening: () => void;
+  #lossListeners: ((error: LockLostError) => void)[] = [];
+  #loss: LockLostError | undefined;
+  /** Made for whoever asks: there may be thousands of locks. */
+  #lost: AbortController | undefined;
   #released: Promise<void> | undefined;
 
   constructor(
@@ -35,12 +39,23 @@ export class HeldLock {
 
   /** Aborted with a LockLostError when the lock is gone without having been released. */
   get lost(): AbortSignal {
+    if (!this.#lost) {
+      const lost = new AbortController();
+      this.#lost = lost;
+      this.onLost((error) => lost.abort(error));
+    }
     return this.#lost.signal;
+  }
+
+  /** The same as a call, which comes at once when the lock is lost already. */
+  onLost(listener: (error: LockLostError) => void): void {
+    if (this.#loss) listener(this.#loss);
+    else this.#lossListeners.push(listener);
   }
 
   /** Whether nobody else can have the lock now. Exact also when this process was stopped for a while. */
   get isHeld(): boolean {
-    if (this.#released || this.#lost.signal.aborted) return false;
+    if (this.#released || this.#loss) return false;
     return !this.#ephemeral || this.#client.sessionIsSafe;
   }
 
@@ -62,11 +77,7 @@ export class HeldLock {
 
   async #release(): Promise<void> {
     this.#client.removeWatch(this.contender, this.#onEvent);
-    const { signal } = this.#lost;
-    const lost = new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+    const lost = new Promise<void>((resolve) => this.onLost(() => resolve()));
     try {
       await Promise.race([removeContender(this.#client, this.contender), lost]);
     } finally {
@@ -90,9 +101,11 @@ export class HeldLock {
   };
 
   #lose(why: string): void {
-    if (this.#lost.signal.aborted) return;
+    if (this.#loss) return;
     // While it is being released nobody depends on it any more; only `release` needs to know.
     if (!this.#released) this.#stopListening();
-    this.#lost.abort(new LockLostError(`${this.contender}: the lock is lost: ${why}`, this.contender));
+    const loss = new LockLostError(`${this.contender}: the lock is lost: ${why}`, this.contender);
+    this.#loss = loss;
+    for (const listener of this.#lossListeners.splice(0)) callListener(listener, loss);
   }
 }

@@ -101,6 +101,11 @@ export class ZooKeeperClient {
     return this.#session.id !== 0n && performance.now() < this.#session.safeUntil;
   }
 
+  /** How often something has left for a server. While this does not change, no call that was made meanwhile has left. */
+  get writes(): number {
+    return this.#session.writes;
+  }
+
   /** Calls on every change of state; returns a function that ends this. */
   onState(listener: (change: StateChange) => void): () => void {
     return this.#session.changes.on(listener);
@@ -262,10 +267,10 @@ export class ZooKeeperClient {
   }
 
   #watched(kind: OneShotKind, path: string, { watch: listener }: ReadOptions): requests.WatchedRead {
-    const place = this.#place(path);
-    if (!listener) return { ...place, asks: () => false };
-    const watch = { kind, path: place.full, listener };
-    return { ...place, watch, asks: () => this.#session.watches.needsServer(watch) };
+    const { full } = this.#place(path);
+    if (!listener) return { path, full, watch: undefined, asks: never };
+    const watch = { kind, path: full, listener };
+    return { path, full, watch, asks: () => this.#session.watches.needsServer(watch) };
   }
 
   #withStatIfPossible<T>(send: (withStat: boolean) => Promise<T>): Promise<T> {
@@ -289,6 +294,8 @@ export class ZooKeeperClient {
     return this.#session.submit(spec, limits);
   }
 }
+
+const never = () => false;
 
 /** Servers before 3.5 do not know `create2`, and cannot read a transaction that contains it. */
 function isUnknownRequest(error: unknown): boolean {

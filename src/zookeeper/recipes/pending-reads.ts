@@ -1,3 +1,4 @@
+import type { ZooKeeperClient } from '../client.ts';
 import { nameOf, parentOf } from '../paths.ts';
 import type { Step } from './ordered-queue.ts';
 
@@ -6,6 +7,13 @@ export class PendingReads {
   readonly #steps = new Map<string, Set<Step>>();
   readonly #listings = new Map<string, Set<Set<string>>>();
   readonly #unsent = new Set<string>();
+  /** As of what write those are unsent. */
+  #writes = 0;
+  readonly #client: Pick<ZooKeeperClient, 'writes'>;
+
+  constructor(client: Pick<ZooKeeperClient, 'writes'>) {
+    this.#client = client;
+  }
 
   add(path: string, step: Step): void {
     const steps = this.#steps.get(path);
@@ -43,13 +51,19 @@ export class PendingReads {
     if (listings?.delete(deleted) && listings.size === 0) this.#listings.delete(path);
   }
 
-  /** A read asked for in this tick leaves with the next write: it shows whatever the events of this tick tell. */
+  /** A read that is asked for but has not left shows whatever has been told by now. */
   isUnsent(path: string): boolean {
-    return this.#unsent.has(path);
+    return this.#unsentNow().has(path);
   }
 
   markUnsent(path: string): void {
-    if (this.#unsent.size === 0) process.nextTick(() => this.#unsent.clear());
-    this.#unsent.add(path);
+    this.#unsentNow().add(path);
+  }
+
+  #unsentNow(): Set<string> {
+    const { writes } = this.#client;
+    if (this.#writes !== writes) this.#unsent.clear();
+    this.#writes = writes;
+    return this.#unsent;
   }
 }

@@ -29,7 +29,7 @@ export class TreeCache<D = Buffer> {
   readonly #options: Options<D>;
   readonly #tree: Tree<D>;
   readonly #queue: OrderedQueue;
-  readonly #reads = new PendingReads();
+  readonly #reads: PendingReads;
   #walk: WalkWindow | undefined;
   #usesOneShots = false;
   #isCurrent = false;
@@ -43,6 +43,7 @@ export class TreeCache<D = Buffer> {
     this.#client = client;
     this.#options = options;
     this.#tree = new Tree(root);
+    this.#reads = new PendingReads(client);
     this.#queue = options.queue ?? new OrderedQueue();
     this.#stopListening = client.onState((change) => this.#onState(change));
   }

@@ -1,5 +1,4 @@
 import { ConnectionLossError, TimeoutError } from '../errors.ts';
-import type { CallOptions } from '../types.ts';
 import type { JuteReader } from '../wire/jute-reader.ts';
 import type { JuteWriter } from '../wire/jute-writer.ts';
 import type { WatchRequest } from './watches.ts';
@@ -19,7 +18,7 @@ export interface CallSpec<T> {
   /** Turns an error code of the server into a result, where it is one (`exists`). */
   readError?(code: number): { value: T } | undefined;
   /** The watch that the server sets together with the read. */
-  watch?: WatchRequest;
+  watch?: WatchRequest | undefined;
 }
 
 /** A call under way, from the moment it is made until it is settled: by the answer, by its limits or by a loss. */
@@ -36,7 +35,8 @@ export class Call<T = unknown> {
   /** Told when the call ends before an answer, so that a queue can forget it. */
   onGivenUp: (() => void) | undefined;
 
-  constructor(spec: CallSpec<T>, { timeoutMs = 0, signal }: CallOptions) {
+  /** `timeoutMs` 0: without a limit. */
+  constructor(spec: CallSpec<T>, timeoutMs: number, signal: AbortSignal | undefined) {
     this.spec = spec;
     this.promise = new Promise<T>((resolve, reject) => {
       this.#resolve = resolve;

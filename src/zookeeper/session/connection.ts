@@ -13,6 +13,8 @@ export interface ConnectionHandlers {
   onEvent(type: number, path: string): void;
   /** Before the call is settled, so that its watch is known when the next event is read. */
   onReply(call: Call, code: number, zxid: bigint): void;
+  /** What has been collected is leaving. */
+  onWrite(): void;
   /** Once. `unanswered` are the calls written but not answered, in order. */
   onClose(error: Error, unanswered: Call[]): void;
 }
@@ -22,12 +24,12 @@ type ControlReply = (code: number) => void;
 
 const maxXid = 0x7fff_ffff;
 
-/** What has been collected leaves at the end of the tick, or when it is this much. */
+/** What has been collected leaves when all that has arrived is read, or when it is this much. */
 const flushBytes = 4096;
 
 /**
- * One established connection of a session. Requests are numbered, collected during a tick and written at once; answers
- * come in the same order.
+ * One established connection of a session. Requests are numbered, collected during a turn of the event loop and written at
+ * once; answers come in the same order.
  */
 export class Connection {
   readonly server: string;
@@ -139,8 +141,9 @@ export class Connection {
     if (this.#writer.length >= flushBytes) this.#write();
     if (this.#flushing) return;
     this.#flushing = true;
-    // After all promise callbacks of this turn, so that what they send leaves together.
-    process.nextTick(this.#flush);
+    // After everything that has arrived by now: a server writes each answer and event by itself, and what they lead to leaves
+    // together.
+    setImmediate(this.#flush);
   }
 
   readonly #flush = () => {
@@ -149,7 +152,9 @@ export class Connection {
   };
 
   #write(): void {
-    if (!this.#closed && this.#writer.length > 0) this.#socket.write(this.#writer.take());
+    if (this.#closed || this.#writer.length === 0) return;
+    this.#handlers.onWrite();
+    this.#socket.write(this.#writer.take());
   }
 
   #onData(chunk: Buffer): void {

@@ -5,6 +5,7 @@ import type { Acl, CreateMode, Data, Stat } from '../types.ts';
 import { createOpcode, writeCreate } from '../wire/create.ts';
 import { type Created, type Operation, readMulti, writeMulti } from '../wire/multi.ts';
 import { OpCode } from '../wire/opcodes.ts';
+import type { JuteWriter } from '../wire/jute-writer.ts';
 import { readAcl, readNames, readStat, writeAcl } from '../wire/records.ts';
 
 /** A path as the caller gave it, and with the chroot in front. */
@@ -15,7 +16,7 @@ export interface Place {
 
 /** A read that may set a watch. `asks`, called when it is sent: the server has to set it. */
 export interface WatchedRead extends Place {
-  watch?: WatchRequest | undefined;
+  watch: WatchRequest | undefined;
   asks: () => boolean;
 }
 
@@ -39,70 +40,58 @@ export function createSpec(
   };
 }
 
-export function getDataSpec({
-  path,
-  full,
-  watch,
-  asks,
-}: WatchedRead): CallSpec<{ data: Buffer; stat: Stat }> {
+export function getDataSpec(given: WatchedRead): CallSpec<{ data: Buffer; stat: Stat }> {
   return {
     name: 'getData',
     opcode: OpCode.getData,
-    path,
+    path: given.path,
     isRead: true,
-    ...(watch && { watch }),
-    write(writer) {
-      writer.string(full);
-      writer.bool(asks());
-    },
+    watch: given.watch,
+    write: (writer) => writeRead(writer, given),
     read: (reader) => ({ data: reader.bytes(), stat: readStat(reader) }),
   };
 }
 
-export function existsSpec({ path, full, watch, asks }: WatchedRead): CallSpec<Stat | undefined> {
+export function existsSpec(given: WatchedRead): CallSpec<Stat | undefined> {
   return {
     name: 'exists',
     opcode: OpCode.exists,
-    path,
+    path: given.path,
     isRead: true,
-    ...(watch && { watch }),
-    write(writer) {
-      writer.string(full);
-      writer.bool(asks());
-    },
+    watch: given.watch,
+    write: (writer) => writeRead(writer, given),
     read: readStat,
     readError: (code) => (code === ErrorCode.noNode ? { value: undefined } : undefined),
   };
 }
 
-export function getChildrenSpec(read: WatchedRead): CallSpec<string[]> {
-  return { ...listSpec(read), opcode: OpCode.getChildren, read: readNames };
+export function getChildrenSpec(given: WatchedRead): CallSpec<string[]> {
+  return {
+    name: 'getChildren',
+    opcode: OpCode.getChildren,
+    path: given.path,
+    isRead: true,
+    watch: given.watch,
+    write: (writer) => writeRead(writer, given),
+    read: readNames,
+  };
 }
 
-export function getChildrenAndStatSpec(read: WatchedRead): CallSpec<{ children: string[]; stat: Stat }> {
+export function getChildrenAndStatSpec(given: WatchedRead): CallSpec<{ children: string[]; stat: Stat }> {
   return {
-    ...listSpec(read),
+    name: 'getChildren',
     opcode: OpCode.getChildren2,
+    path: given.path,
+    isRead: true,
+    watch: given.watch,
+    write: (writer) => writeRead(writer, given),
     read: (reader) => ({ children: readNames(reader), stat: readStat(reader) }),
   };
 }
 
-function listSpec({
-  path,
-  full,
-  watch,
-  asks,
-}: WatchedRead): Omit<CallSpec<never>, 'opcode' | 'read' | 'readError'> {
-  return {
-    name: 'getChildren',
-    path,
-    isRead: true,
-    ...(watch && { watch }),
-    write(writer) {
-      writer.string(full);
-      writer.bool(asks());
-    },
-  };
+function writeRead(writer: JuteWriter, { full, asks }: WatchedRead): void {
+  writer.string(full);
+  writer.bool(asks());
 }
 
 export function setDataSpec({ path, full }: Place, data: Data, version: number): CallSpec<Stat> {

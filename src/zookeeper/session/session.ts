@@ -34,6 +34,8 @@ export class Session {
   readonly watches: Watches;
   readonly changes = new Emitter<StateChange>();
   readonly dialer: Dialer;
+  /** How often something has been written to a connection. */
+  writes = 0;
   readonly #options: ResolvedOptions;
   readonly #credentials: Credential[];
   readonly #stop = new AbortController();
@@ -84,7 +86,7 @@ export class Session {
     { timeoutMs = this.#options.requestTimeoutMs, signal }: CallOptions = {},
   ): Promise<T> {
     if (this.#state === 'closed') return Promise.reject(closedError());
-    const call = new Call<T>(spec, { timeoutMs, ...(signal && { signal }) });
+    const call = new Call<T>(spec, timeoutMs, signal);
     if (call.settled) return call.promise;
     if (this.#connection) this.#connection.send(call as Call);
     else this.#wait(call as Call);
@@ -186,6 +188,7 @@ export class Session {
       handlers: {
         onEvent: (type, path) => this.#onEvent(type, path),
         onReply: (call, code, zxid) => this.#onReply(call, code, zxid),
+        onWrite: () => void (this.writes += 1),
         onClose: (error, unanswered) => this.#onClose(connection, error, unanswered),
       },
     });

@@ -53,13 +53,14 @@ export function tryTcp(attempt: Attempt): Promise<void> {
  * section 8). The connection is closed there; nobody logs in.
  */
 export async function proveHostKey(attempt: Attempt, algorithms: ServerHostKeyAlgorithm[]): Promise<string> {
-  const { Client } = await import('ssh2'); // Heavy; commands that only read the configuration load this file too.
+  // Heavy; commands that only read the configuration load this file too. The built programs have the default export only.
+  const { default: ssh2 } = await import('ssh2');
   return await withSocket(attempt, (socket, done, fail) => {
     let hostKey = '';
     let greeting = '';
     socket.on('error', (error) => fail(sshFailure(error, greeting, algorithms)));
     socket.once('connect', () => {
-      const client = new Client();
+      const client = new ssh2.Client();
       // Errors keep coming while the socket closes; an EventEmitter without a listener would throw them.
       client.on('error', (error) => fail(sshFailure(error, greeting, algorithms)));
       client.once('handshake', () => done(hostKey));

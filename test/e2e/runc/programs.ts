@@ -42,7 +42,7 @@ export interface Programs {
   keyFile: string;
   /** Writes nodepool.yaml, without `state-dir`; a running launcher takes it over. */
   configure(yaml: string): void;
-  startLauncher(): Promise<Launcher>;
+  startLauncher(env?: NodeJS.ProcessEnv): Promise<Launcher>;
   /** launcher.log so far. */
   log(): string;
   /** What a line of launcher.log says, as soon as one after the first `from` characters matches. */
@@ -75,7 +75,7 @@ export function makePrograms(t: Test, names: readonly string[] = []): Programs {
     keyFile: files.key,
     configure: (yaml) => writeFileSync(files.config, `state-dir: ${dir}/state\n${yaml}`),
 
-    async startLauncher() {
+    async startLauncher(env = {}) {
       const from = programs.log().length;
       const output = openSync(join(dir, 'launcher.out'), 'a');
       const launcher = [
@@ -95,7 +95,10 @@ export function makePrograms(t: Test, names: readonly string[] = []): Programs {
       ];
       const words = names.length === 0 ? launcher : ['unshare', ...withNames, ...launcher];
       const [program = '', ...args] = [...words, '--log-file', files.log];
-      const child = spawn(program, args, { stdio: ['ignore', output, output] });
+      const child = spawn(program, args, {
+        stdio: ['ignore', output, output],
+        env: { ...process.env, ...env },
+      });
       closeSync(output);
       const ended = once(child, 'exit') as Promise<[number | null]>;
       const end = async (signal: NodeJS.Signals): Promise<number | null> => {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { ErrorCode, errorOfCode, ProtocolError, TooLargeError } from '../errors.ts';
 import type { FrameSplitter } from '../wire/frame-splitter.ts';
 import { JuteReader } from '../wire/jute-reader.ts';
@@ -37,6 +38,7 @@ export class Connection {
   readonly #splitter: FrameSplitter;
   readonly #handlers: ConnectionHandlers;
   readonly #maxRequestBytes: number;
+  readonly #isEncrypted: boolean;
   readonly #writer = new JuteWriter();
   readonly #unanswered = new Queue<Call>();
   readonly #control = {
@@ -63,6 +65,7 @@ export class Connection {
     this.#splitter = options.splitter;
     this.#handlers = options.handlers;
     this.#maxRequestBytes = options.maxRequestBytes;
+    this.#isEncrypted = options.socket instanceof TLSSocket;
     this.#keepAlive = new KeepAlive({
       timeoutMs: options.timeoutMs,
       provenAliveAt: options.openedAt,
@@ -141,9 +144,9 @@ export class Connection {
     if (this.#writer.length >= flushBytes) this.#write();
     if (this.#flushing) return;
     this.#flushing = true;
-    // After everything that has arrived by now: a server writes each answer and event by itself, and what they lead to leaves
-    // together.
-    setImmediate(this.#flush);
+    // What everything that has arrived by now leads to leaves together. With TLS each answer and event is read by itself.
+    if (this.#isEncrypted) setImmediate(this.#flush);
+    else process.nextTick(this.#flush);
   }
 
   readonly #flush = () => {

@@ -9,6 +9,7 @@ import {
 } from '../../../src/zookeeper/index.ts';
 import { until } from '../../support/poll.ts';
 import { startZooKeeper, zookeeperMissing } from '../../support/zookeeper.ts';
+import { makeCertificates } from '../../support/zookeeper-certs.ts';
 import { openClient } from '../../support/zookeeper-client.ts';
 import { startProxy, type Proxy } from '../../support/zookeeper-proxy.ts';
 
@@ -52,31 +53,35 @@ const step = fc.oneof(
 );
 
 t.test('a tree cache and a real server', { skip: zookeeperMissing() }, async (t) => {
-  const zk = await startZooKeeper();
+  const certs = await makeCertificates();
+  t.teardown(certs.remove);
+  const zk = await startZooKeeper({ tls: certs.server });
   t.teardown(zk.stop);
   const setUp = async (
     test: typeof t,
     sessionTimeoutMs = 6000,
-    prepare: (proxy: Proxy) => void = () => undefined,
+    { prepare, isSecure = false }: { prepare?: (proxy: Proxy) => void; isSecure?: boolean } = {},
   ) => {
-    const proxy = await startProxy(zk.servers[0].port);
+    const { port, tlsPort } = zk.servers[0];
+    const proxy = await startProxy(isSecure ? tlsPort : port, { isOpaque: isSecure });
     test.teardown(proxy.close);
-    prepare(proxy);
+    prepare?.(proxy);
     const client = await openClient(test, proxy.address, {
       sessionTimeoutMs,
       backoff: { firstMs: 10, maxMs: 50 },
+      ...(isSecure && { tls: { ca: certs.ca, ...certs.client } }),
     });
     const other = await openClient(test, zk.connectString, { chroot: client.chroot });
     return { proxy, client, other };
   };
 
-  for (const isOld of [false, true]) {
-    t.test(`shows what the server has after anything${isOld ? ', before 3.6 too' : ''}`, async (t) => {
-      const { proxy, client, other } = await setUp(
-        t,
-        6000,
-        (made) => isOld && made.forget(addWatch, setWatches2),
-      );
+  for (const kind of ['', ', with TLS too', ', before 3.6 too']) {
+    const isOld = kind.includes('3.6');
+    t.test(`shows what the server has after anything${kind}`, async (t) => {
+      const { proxy, client, other } = await setUp(t, 6000, {
+        prepare: (made) => isOld && made.forget(addWatch, setWatches2),
+        isSecure: kind.includes('TLS'),
+      });
       const reported = new Map<string, string>();
       const cache = await openTreeCache(client, '/', { onChange: following(reported) });
       t.teardown(() => cache.close());
@@ -106,7 +111,9 @@ t.test('a tree cache and a real server', { skip: zookeeperMissing() }, async (t)
   }
 
   t.test('before 3.6, a listing that overtakes the news of a deletion hides nothing', async (t) => {
-    const { proxy, client, other } = await setUp(t, 6000, (made) => made.forget(addWatch, setWatches2));
+    const { proxy, client, other } = await setUp(t, 6000, {
+      prepare: (made) => made.forget(addWatch, setWatches2),
+    });
     await other.create('/again', 'old');
     let heard: (() => void) | undefined;
     const removed = new Promise<void>((resolve) => (heard = resolve));
@@ -195,7 +202,9 @@ t.test('a tree cache and a real server', { skip: zookeeperMissing() }, async (t)
 
   t.test('follows a root that comes and goes', async (t) => {
     for (const isOld of [false, true]) {
-      const { client, other } = await setUp(t, 6000, (proxy) => isOld && proxy.forget(addWatch, setWatches2));
+      const { client, other } = await setUp(t, 6000, {
+        prepare: (made) => isOld && made.forget(addWatch, setWatches2),
+      });
       const cache = await openTreeCache(client, '/root/below');
       t.equal(cache.size, 0);
       for (let round = 0; round < 3; round++) {
@@ -210,11 +219,9 @@ t.test('a tree cache and a real server', { skip: zookeeperMissing() }, async (t)
 
   t.test('is right again after its session was lost, and says when it is not', async (t) => {
     for (const isOld of [false, true]) {
-      const { proxy, client, other } = await setUp(
-        t,
-        500,
-        (made) => isOld && made.forget(addWatch, setWatches2),
-      );
+      const { proxy, client, other } = await setUp(t, 500, {
+        prepare: (made) => isOld && made.forget(addWatch, setWatches2),
+      });
       await other.createWithParents('/a/b', 'before');
       const { path } = await client.create('/mine', '', { ephemeral: true });
       const current: boolean[] = [];

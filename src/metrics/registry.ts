@@ -1,5 +1,6 @@
 /** What the metrics of launcher and builder have in common. */
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Gauge, Histogram, Registry } from 'prom-client';
+import { addProcessMetrics } from './event-loop-lag.ts';
 import type { ObserveOperation } from './measured-store.ts';
 
 export type { ObserveOperation };
@@ -15,7 +16,7 @@ const STORE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2
 /** With what every Node.js process tells of itself, and the time that the state store takes. */
 export function createRegistry(): { registry: Registry; observeOperation: ObserveOperation } {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  addProcessMetrics(registry);
   const storeSeconds = new Histogram({
     name: 'nodepool_store_operation_seconds',
     help: 'How long operations of the state store take',

@@ -129,11 +129,7 @@ async function startThere(
   const { connectSsh } = await import('../ssh/connection.ts'); // Heavy, and often not needed.
   const connection = await connectSsh(target, log, signal);
   try {
-    const channel = await connection.exec(words.map(quote).join(' '));
-    const exit = new Promise<number | undefined>((resolve) => {
-      channel.once('exit', (code: number | null) => resolve(code ?? undefined));
-      void connection.ended.then(() => resolve(undefined));
-    });
+    const { channel, exit } = await connection.exec(words.map(quote).join(' '));
     void exit.then(() => setImmediate(() => connection.close()));
     return { stdin: channel, stdout: channel, stderr: channel.stderr, exit, end: () => connection.close() };
   } catch (error) {

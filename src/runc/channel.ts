@@ -46,23 +46,19 @@ export function openLocalShell(shell: readonly string[] = ['sh']): Channel {
 
 /** A shell through an SSH connection; closing it closes the connection. */
 export async function openRemoteShell(connection: SshConnection): Promise<Channel> {
-  const stream = await connection.exec('exec sh');
-  stream.on('error', () => undefined);
+  const { channel, closed } = await connection.exec('exec sh');
+  channel.on('error', () => undefined);
   const ended = Promise.race([
     connection.ended,
-    new Promise<string>((resolve) => {
-      stream.once('close', (code: number | undefined) =>
-        resolve(`the agent's shell ended (exit code ${String(code)})`),
-      );
-    }),
+    closed.then((code) => `the agent's shell ended (exit code ${String(code)})`),
   ]);
   return {
-    stdin: stream,
-    stdout: stream,
-    stderr: stream.stderr,
+    stdin: channel,
+    stdout: channel,
+    stderr: channel.stderr,
     ended,
     close() {
-      stream.end();
+      channel.end();
       connection.close();
     },
   };

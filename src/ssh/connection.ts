@@ -19,10 +19,18 @@ export interface SshTarget extends HostIdentity {
 }
 
 export interface SshConnection {
-  exec(command: string): Promise<ClientChannel>;
+  exec(command: string): Promise<RemoteCommand>;
   /** Resolves with the reason when the connection is lost or closed. Never rejects. */
   ended: Promise<string>;
   close(): void;
+}
+
+export interface RemoteCommand {
+  channel: ClientChannel;
+  /** Its exit code as soon as it is told; undefined when a signal, or the end of the connection, came instead. */
+  exit: Promise<number | undefined>;
+  /** The same after the last of its output. */
+  closed: Promise<number | undefined>;
 }
 
 /** Connects and logs in. Throws HostError, whose message tells the operator what to do. */
@@ -90,7 +98,7 @@ export async function connectSsh(
       new Promise((resolve, reject) => {
         client.exec(command, (error, stream) => {
           if (error) reject(new HostError(host, `cannot start a command on ${host}: ${error.message}`));
-          else resolve(stream);
+          else resolve(follow(stream, ended));
         });
       }),
     close: () => {
@@ -98,6 +106,17 @@ export async function connectSsh(
       client.destroy();
     },
   };
+}
+
+/** Called while the command begins: the news of its end may be in the same packet, and is told only once. */
+function follow(channel: ClientChannel, lost: Promise<string>): RemoteCommand {
+  const hear = (event: 'exit' | 'close') =>
+    new Promise<number | undefined>((resolve) => {
+      channel.once(event, (code?: number | null) => resolve(code ?? undefined));
+      void lost.then(() => resolve(undefined));
+    });
+  const closed = hear('close');
+  return { channel, exit: Promise.race([hear('exit'), closed]), closed };
 }
 
 const NETWORK_ERRORS: Readonly<Record<string, string>> = {

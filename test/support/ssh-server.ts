@@ -1,7 +1,7 @@
 /** A real SSH server inside the test process, on 127.0.0.1 and a free port, with keys made for the test. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import ssh2, { type Connection, type ServerChannel, type Session } from 'ssh2';
 import type { Test } from 'tap';
 import { makeKey, type TestKey, type TestKeyType } from './ssh-keys.ts';
@@ -14,6 +14,8 @@ export interface SshServerOptions {
   /** Answers a command; the result is its exit code. Default: `sh -c`. */
   run?: (command: string, channel: ServerChannel) => Promise<number>;
   port?: number;
+  /** What it says to a command goes out in one piece, from its start to its exit code, as from a busy host. */
+  atOnce?: boolean;
   /** Default 127.0.0.1; `0.0.0.0` answers on every loopback address. */
   address?: string;
 }
@@ -39,6 +41,7 @@ export async function startSshServer(t: Test, options: SshServerOptions = {}): P
     authorizedKeys = [],
     run = runInShell,
     port = 0,
+    atOnce = false,
     address = '127.0.0.1',
   } = options;
   const keys = hostKeys.map((key) => (typeof key === 'string' ? makeKey(key) : key));
@@ -67,7 +70,8 @@ export async function startSshServer(t: Test, options: SshServerOptions = {}): P
     });
     connection.on('ready', () => {
       counts.logins += 1;
-      connection.on('session', (accept) => serveSession(accept(), run));
+      const hold = atOnce ? () => holdBack(connection) : () => () => undefined;
+      connection.on('session', (accept) => serveSession(accept(), run, hold));
     });
   });
   server.listen(port, address);
@@ -100,22 +104,27 @@ export async function startSshServer(t: Test, options: SshServerOptions = {}): P
 function serveSession(
   session: Session,
   run: (command: string, channel: ServerChannel) => Promise<number>,
+  hold: () => () => void,
 ): void {
   session.on('pty', (accept) => accept?.());
   session.on('env', (accept) => accept?.());
-  session.on('exec', (accept, _reject, { command }) => serve(accept(), command));
-  session.on('shell', (accept) => serve(accept(), 'exec sh'));
+  session.on('exec', (accept, _reject, { command }) => serve(accept, command));
+  session.on('shell', (accept) => serve(accept, 'exec sh'));
 
-  const serve = (channel: ServerChannel, command: string) => {
+  const serve = (accept: () => ServerChannel, command: string) => {
+    const letGo = hold();
+    const channel = accept();
     channel.on('error', () => undefined);
     session.on('signal', (_accept, _reject, { name }) => channel.emit('signal', name));
-    void run(command, channel).then(
-      (code) => finish(channel, code),
-      (error: unknown) => {
-        channel.stderr.write(`${String(error)}\n`);
-        finish(channel, 255);
-      },
-    );
+    void run(command, channel)
+      .then(
+        (code) => finish(channel, code),
+        (error: unknown) => {
+          channel.stderr.write(`${String(error)}\n`);
+          finish(channel, 255);
+        },
+      )
+      .finally(() => setImmediate(letGo));
   };
 }
 
@@ -141,6 +150,12 @@ function publicKeyText(key: { algo: string; data: Buffer }): string {
 }
 
 /** ssh2 has no public way to drop a connection without a farewell. */
-function socketOf(connection: Connection): { destroy(): void } {
-  return (connection as unknown as { _sock: { destroy(): void } })._sock;
+function socketOf(connection: Connection): Socket {
+  return (connection as unknown as { _sock: Socket })._sock;
+}
+
+function holdBack(connection: Connection): () => void {
+  const socket = socketOf(connection);
+  socket.cork();
+  return () => socket.uncork();
 }

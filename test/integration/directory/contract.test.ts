@@ -17,6 +17,7 @@ import { directoryDriver } from '../../../src/directory/driver.ts';
 import type { ImageStore, UploadSpec } from '../../../src/driver/images.ts';
 import { silentLogger } from '../../../src/log.ts';
 import { providerConfig } from '../../support/provider-config.ts';
+import { startSshServer } from '../../support/ssh-server.ts';
 import { startSshd } from '../../support/sshd.ts';
 import { tempDir } from '../../support/temp.ts';
 import { driverContract } from '../driver/contract.ts';
@@ -91,6 +92,22 @@ t.test('on another host', { skip }, async (t) => {
     imageRemains: remains(path),
   }));
   t.same(readdirSync(path), []);
+});
+
+t.test('a command is over when all that its host says about it comes at once', async (t) => {
+  const server = await startSshServer(t, { atOnce: true });
+  const dir = tempDir(t);
+  const keyFile = join(dir, 'key');
+  writeFileSync(keyFile, server.clientKey.private, { mode: 0o600 });
+  const { provider } = open({
+    path: join(dir, 'shelf'),
+    host: server.host,
+    'ssh-port': server.port,
+    'host-key': server.hostKeys,
+    'ssh-key': keyFile,
+  });
+  const { images } = provider;
+  t.same(await images?.list(AbortSignal.timeout(10_000)), []);
 });
 
 t.test(

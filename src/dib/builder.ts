@@ -12,7 +12,7 @@ import { createBuildWorker } from './build-worker.ts';
 import { readBuilderId } from './builder-id.ts';
 import { watchImages, type Context } from './context.ts';
 import { createImageProviders } from './providers.ts';
-import { pruneImages } from './prune-images.ts';
+import { pruneImages, type Attempts } from './prune-images.ts';
 import { createUploadWorker } from './upload-worker.ts';
 
 export interface BuilderOptions {
@@ -48,6 +48,7 @@ export async function startBuilder(options: BuilderOptions): Promise<Builder> {
   const { store, clock, log, sweepMs = SWEEP_MS } = options;
   let config = checkImagesDir(options.config);
   const builderId = await readBuilderId(config.imagesDir ?? '');
+  const attempts: Attempts = new Map();
   const aborter = new AbortController();
   setMaxListeners(0, aborter.signal);
   const work = createRounds(() => lookForWork(), log);
@@ -83,7 +84,13 @@ export async function startBuilder(options: BuilderOptions): Promise<Builder> {
     await uploads.look(wanted);
   };
   const lookForRemains = async () => {
-    await pruneImages({ context, providers, wanted: await providers.wanted() });
+    await pruneImages({
+      context,
+      providers,
+      wanted: await providers.wanted(),
+      attempts,
+      retryMs: sweepMs / 2,
+    });
   };
 
   const register = () =>

@@ -19,7 +19,14 @@ export interface PruneParts {
   providers: ImageProviders;
   /** Images by provider; providers that cannot tell are absent, and nothing of theirs is removed. */
   wanted: ReadonlyMap<string, readonly { name: string; format: string }[]>;
+  /** Uploads that could not be removed the last time. */
+  attempts: Attempts;
+  /** So long each of them is left alone: the attempt itself is a change in the store, which leads to another round. */
+  retryMs: number;
 }
+
+/** By upload. */
+export type Attempts = Map<string, { reason: string; dueMs: number }>;
 
 export async function pruneImages(parts: PruneParts): Promise<void> {
   const { context } = parts;
@@ -124,10 +131,12 @@ function isLastFailure({ images }: Context, id: string): boolean {
 
 /** Removes an upload, unless it is in progress, in use, or somebody else is at it. */
 async function pruneUpload(
-  { context, providers }: PruneParts,
+  { context, providers, attempts, retryMs }: PruneParts,
   { id, value }: Entry<ImageUpload>,
 ): Promise<void> {
   const { store, clock } = context;
+  const before = attempts.get(id);
+  if (before && clock.nowMs() < before.dueMs) return;
   const { image, build, provider } = parseUploadId(id);
   const log = context.log.child({ image, build, provider });
   if (value.state === 'uploading') {
@@ -147,11 +156,17 @@ async function pruneUpload(
     );
     if (externalId !== null) await providers.get(provider)?.images.remove(externalId, context.aborted);
     await store.uploads.remove(id);
+    attempts.delete(id);
     log.info('upload removed', { upload: parseUploadId(id).upload, externalId });
   } catch (error) {
-    if (error instanceof ImageInUseError) log.debug('an old image is still in use', { error: error.message });
-    else if (!(error instanceof NotFoundError))
-      log.warning('upload not removed, trying again', { error: reasonOf(error) });
+    if (error instanceof NotFoundError) return void attempts.delete(id);
+    const reason = reasonOf(error);
+    attempts.set(id, { reason, dueMs: clock.nowMs() + retryMs });
+    if (error instanceof ImageInUseError) log.debug('an old image is still in use', { error: reason });
+    else
+      log[before?.reason === reason ? 'debug' : 'warning']('upload not removed, trying again', {
+        error: reason,
+      });
   } finally {
     await held.release();
   }

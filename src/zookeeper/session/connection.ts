@@ -25,8 +25,8 @@ type ControlReply = (code: number) => void;
 
 const maxXid = 0x7fff_ffff;
 
-/** What has been collected leaves when all that has arrived is read, or when it is this much. */
-const flushBytes = 4096;
+/** What has been collected leaves when all that has arrived is read, or when it is this much; with TLS a whole record. */
+const flushBytes = { plain: 4096, encrypted: 16_384 };
 
 /**
  * One established connection of a session. Requests are numbered, collected during a turn of the event loop and written at
@@ -141,7 +141,7 @@ export class Connection {
 
   #scheduleFlush(): void {
     // Much at once leaves in parts, so that the server has work while the rest is being written.
-    if (this.#writer.length >= flushBytes) this.#write();
+    if (this.#writer.length >= flushBytes[this.#isEncrypted ? 'encrypted' : 'plain']) this.#write();
     if (this.#flushing) return;
     this.#flushing = true;
     // What everything that has arrived by now leads to leaves together. With TLS each answer and event is read by itself.

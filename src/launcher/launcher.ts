@@ -57,6 +57,8 @@ export interface Launcher {
 
 /** How long cancelled work and running deletions may take at the end. */
 const LAST_WORK_MS = 10_000;
+/** For telling that it is gone, which a state store that does not answer would make endless. */
+const LAST_WORD_MS = 5_000;
 
 /** Starts serving. The store stays the caller's, who closes it after `stop`. */
 export async function startLauncher(options: LauncherOptions): Promise<Launcher> {
@@ -221,7 +223,8 @@ export async function startLauncher(options: LauncherOptions): Promise<Launcher>
       await Promise.race([settled(context.serving), whenAborted(giveUp)]);
       await Promise.race([reaper.idle(), whenAborted(AbortSignal.any([signal, giveUp]))]);
       closer.abort(new Error('the launcher has stopped'));
-      await registry.settled();
+      // Without a connection nothing is told any more; the registrations end with the session.
+      await Promise.race([registry.settled(), whenAborted(AbortSignal.timeout(LAST_WORD_MS))]);
       status.stop();
       decisions.close();
       endSessionWatch();

@@ -26,8 +26,7 @@ import { openTracing } from './daemon-tracing.ts';
 import { readStatsd, reasonsNotReady } from './daemon-web.ts';
 import { createDrivers } from './drivers.ts';
 
-// Collect garbage when the heap is twice as large as what lives, not several times: under load a sixth less memory for little
-// more CPU time (docs/performance.md).
+// Collect garbage when the heap is twice as large as what lives, not several times; docs/performance.md has both in figures.
 setFlagsFromString('--heap-growing-percent=100');
 
 const DEFAULT_LOG = '/var/log/nodepool/launcher.log';

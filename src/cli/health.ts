@@ -13,28 +13,25 @@ export function warnOfUnreadable(tools: Pick<Tools, 'io'>, nodes: readonly Unrea
   }
 }
 
-/** Below a table, on stderr: which providers cannot serve, and why; nothing when all is well. */
-export async function warnOfTrouble(tools: Pick<Tools, 'io'>, store: Store): Promise<void> {
+/**
+ * Below a table, on stderr: which providers cannot serve, and why; which of the nodes nobody deletes, because their provider
+ * or pool is not configured any more. Nothing when all is well.
+ */
+export async function warnOfTrouble(
+  tools: Pick<Tools, 'io' | 'clock'>,
+  store: Store,
+  nodes: readonly Entry<Node>[] = [],
+): Promise<void> {
   const [components, pools, drains] = await Promise.all([
     store.components.list(),
     store.pools.list(),
     store.drains.list(),
   ]);
-  const lines = troubleLines({
+  const facts = {
     components: components.map(({ value }) => value),
     pools: pools.map(({ value }) => value),
     drains: drains.map(({ value }) => value),
-  });
+  };
+  const lines = [...troubleLines(facts), ...strandedLines(nodes, facts, nowS(tools.clock))];
   for (const line of lines) warn(tools, line);
-}
-
-/** And which nodes nobody deletes, because their provider or pool is not configured any more. */
-export async function warnOfStranded(
-  tools: Pick<Tools, 'io' | 'clock'>,
-  store: Store,
-  nodes: readonly Entry<Node>[],
-): Promise<void> {
-  const [components, pools] = await Promise.all([store.components.list(), store.pools.list()]);
-  const facts = { components: components.map(({ value }) => value), pools: pools.map(({ value }) => value) };
-  for (const line of strandedLines(nodes, facts, nowS(tools.clock))) warn(tools, line);
 }

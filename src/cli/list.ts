@@ -2,7 +2,7 @@ import { nowS } from '../clock.ts';
 import type { Node } from '../model/node.ts';
 import { detailColumns, jsonNodeColumns, nodeColumns } from '../operator/node-columns.ts';
 import type { Entry } from '../store/store.ts';
-import { warnOfStranded, warnOfTrouble, warnOfUnreadable } from './health.ts';
+import { warnOfTrouble, warnOfUnreadable } from './health.ts';
 import { listingOf, printListing, type Listing } from './print.ts';
 import type { Run } from './verb.ts';
 
@@ -12,8 +12,7 @@ export const run: Run = async (tools, { options }) => {
   const [nodes, unreadable] = await Promise.all([store.nodes.list(), store.nodes.listUnreadable()]);
   printListing(tools, listNodes(nodes, nowS(tools.clock), options));
   warnOfUnreadable(tools, unreadable);
-  await warnOfTrouble(tools, store);
-  await warnOfStranded(tools, store, nodes);
+  await warnOfTrouble(tools, store, nodes);
   return 0;
 };
 

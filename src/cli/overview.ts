@@ -1,10 +1,10 @@
 import { nowS } from '../clock.ts';
+import type { Node } from '../model/node.ts';
 import { readFacts } from '../operator/read-facts.ts';
-import type { MoreFacts } from '../operator/summary.ts';
-import type { Store } from '../store/store.ts';
+import type { Entry, Store } from '../store/store.ts';
 import { listBuilds } from './dib-image-list.ts';
 import { UsageError } from './failure.ts';
-import { warnOfStranded, warnOfTrouble, warnOfUnreadable } from './health.ts';
+import { warnOfTrouble, warnOfUnreadable } from './health.ts';
 import { listUploads } from './image-list.ts';
 import { listNodes } from './list.ts';
 import { printJson, printListing, type Listing } from './print.ts';
@@ -20,7 +20,7 @@ type Subject = keyof typeof HEADINGS;
 export const run: Run = async (tools, { args }) => {
   const subjects = args.length > 0 ? args.map(checkSubject) : (Object.keys(HEADINGS) as Subject[]);
   const store = await tools.openStore();
-  const listings = await readListings(store, subjects, nowS(tools.clock));
+  const { listings, nodes } = await readListings(store, subjects, nowS(tools.clock));
   if (tools.format === 'json') {
     const lists = [...listings].map(([subject, listing]) => [subject, listing.objects()] as const);
     printJson(tools, Object.fromEntries(lists));
@@ -30,9 +30,8 @@ export const run: Run = async (tools, { args }) => {
     tools.io.stdout.write(`${place > 0 ? '\n' : ''}${HEADINGS[subject]}:\n`);
     printListing(tools, listing);
   }
-  if (listings.has('nodes')) warnOfUnreadable(tools, await store.nodes.listUnreadable());
-  await warnOfTrouble(tools, store);
-  if (listings.has('nodes')) await warnOfStranded(tools, store, await store.nodes.list());
+  if (nodes) warnOfUnreadable(tools, await store.nodes.listUnreadable());
+  await warnOfTrouble(tools, store, nodes);
   return 0;
 };
 
@@ -41,23 +40,22 @@ function checkSubject(word: string): Subject {
   throw new UsageError(`expected ${Object.keys(HEADINGS).join(', ')}, found "${word}"`);
 }
 
-/** In the order of the subjects. Requests are explained by nodes, so those are read once for both. */
+/** In the order of the subjects. Requests are explained by nodes, so those are read once for both; `nodes`: if they are listed. */
 async function readListings(
   store: Store,
   subjects: readonly Subject[],
   now: number,
-): Promise<Map<Subject, Listing>> {
-  let facts: Promise<MoreFacts> | undefined;
-  const readFactsOnce = () => (facts ??= readFacts(store));
-  const readNodes = async () =>
-    subjects.includes('requests') ? (await readFactsOnce()).nodes : await store.nodes.list();
+): Promise<{ listings: Map<Subject, Listing>; nodes: readonly Entry<Node>[] | undefined }> {
+  const facts = subjects.includes('requests') ? readFacts(store) : undefined;
+  const reading = subjects.includes('nodes') ? (facts?.then(({ nodes }) => nodes) ?? store.nodes.list()) : [];
   const read: Record<Subject, () => Promise<Listing>> = {
-    nodes: async () => listNodes(await readNodes(), now, {}),
-    requests: async () => listRequests(await readFactsOnce(), now),
+    nodes: async () => listNodes(await reading, now, {}),
+    requests: async () => listRequests(await (facts ?? readFacts(store)), now),
     builds: () => listBuilds(store, now),
     images: () => listUploads(store, now),
   };
-  return new Map(
+  const listings = new Map(
     await Promise.all(subjects.map(async (subject) => [subject, await read[subject]()] as const)),
   );
+  return { listings, nodes: listings.has('nodes') ? await reading : undefined };
 }

@@ -7,7 +7,7 @@ import type { WantedImage } from '../driver/images.ts';
 import { reasonOf, StoreError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { makeComponent } from '../model/component.ts';
-import type { Store } from '../store/store.ts';
+import type { Session, Store } from '../store/store.ts';
 import { createBuildWorker } from './build-worker.ts';
 import { readBuilderId } from './builder-id.ts';
 import { watchImages, type Context } from './context.ts';
@@ -42,6 +42,8 @@ export interface Builder {
 }
 
 const SWEEP_MS = 30_000;
+/** At the end, a state store that is away is waited for so long; builds that do not end at once have ended by then. */
+const PATIENCE_MS = 30_000;
 
 /** Starts building. The store stays the caller's, who closes it after `stop`. Throws StoreError for an unusable images-dir. */
 export async function startBuilder(options: BuilderOptions): Promise<Builder> {
@@ -137,14 +139,34 @@ export async function startBuilder(options: BuilderOptions): Promise<Builder> {
       const end = () => aborter.abort(new Error('the builder is stopping'));
       if (signal.aborted) end();
       else signal.addEventListener('abort', end, { once: true });
-      await Promise.all([builds.stop(), uploads.stop()]);
-      await Promise.all([work.stop(), prune.stop()]);
+      const stopping = Promise.all([builds.stop(), uploads.stop()]).then(() =>
+        Promise.all([work.stop(), prune.stop()]),
+      );
+      if (!(await endedOrAway(stopping, store.session, clock, signal)))
+        log.warning('the state store is away; the next start finds what has ended');
       endSessionWatch();
       await providers.close(signal);
       images.close();
       log.info('builder stopped');
     },
   };
+}
+
+/** Whether the work has ended, which it does not where it has something to tell a store that is away. */
+async function endedOrAway(
+  work: Promise<unknown>,
+  session: Session,
+  clock: Clock,
+  hurried: AbortSignal,
+): Promise<boolean> {
+  const over = new AbortController();
+  const end = () => over.abort();
+  work.then(end, end);
+  for (;;) {
+    await clock.sleep(PATIENCE_MS, over.signal).catch(() => undefined);
+    if (over.signal.aborted) return await work.then(() => true);
+    if (hurried.aborted && session.state !== 'connected') return false;
+  }
 }
 
 function checkImagesDir(config: Config): Config {

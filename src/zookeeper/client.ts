@@ -1,5 +1,4 @@
 import { ErrorCode, NodeExistsError, reasonOf, type ServerFailure, ZooKeeperError } from './errors.ts';
-import { loadTls } from './net/tls.ts';
 import { type ClientOptions, resolveOptions } from './options.ts';
 import { addChroot, checkPath, prefixesOf, stripChroot } from './paths.ts';
 import { createWithParents, ensurePath } from './recipes/parents.ts';
@@ -40,20 +39,6 @@ export interface ReadOptions extends CallOptions {
 export interface AddWatchOptions extends CallOptions {
   /** Also everything below the path, but no `children` events. */
   recursive?: boolean;
-}
-
-/** Connects; resolves when there is a session. Rejects with ConnectError, saying why for each server, after `timeoutMs`. */
-export async function connect(options: ClientOptions & CallOptions): Promise<ZooKeeperClient> {
-  const { timeoutMs = 30_000, signal } = options;
-  if (options.tls) await loadTls(options.tls);
-  const client = new ZooKeeperClient(options);
-  try {
-    await client.connected({ timeoutMs, ...(signal && { signal }) });
-    return client;
-  } catch (error) {
-    await client.close();
-    throw error;
-  }
 }
 
 /**

@@ -1,12 +1,12 @@
 /** A ZooKeeper client. Uses nothing but Node.js itself. See the guide for examples. */
 export {
   type AddWatchOptions,
-  connect,
   type CreateOptions,
   type ReadOptions,
   type VersionOptions,
   ZooKeeperClient,
 } from './client.ts';
+export { connect } from './connect.ts';
 export * from './errors.ts';
 export type { TlsOptions } from './net/tls.ts';
 export type { ClientOptions, Credential } from './options.ts';

@@ -40,6 +40,14 @@ export async function makeHypervisors(t: Test, programs: Programs, network: stri
   };
 }
 
+/** The lines of a pool with a label of its own, `on-h1`. */
+export const poolOf = (host: TestHost): string => `
+      - name: ${host.address}
+        max-servers: 4
+        labels:
+          - name: on-${host.name}
+            username: zuul-worker`;
+
 async function setUp(host: TestHost, rootKey: string, userKey: string): Promise<void> {
   await host.ssh('useradd -m zuul-worker');
   await host.ssh(`echo '${rootKey} nodepool' >>/root/.ssh/authorized_keys`);

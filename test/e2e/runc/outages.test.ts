@@ -2,7 +2,14 @@ import { execa } from 'execa';
 import t from 'tap';
 import { until } from '../../support/poll.ts';
 import { canRunTestHosts, type TestHost } from '../../support/testhosts.ts';
-import { assertClean, BUNDLES, makeHypervisors, makeRuncWait, type Hypervisors } from './hypervisors.ts';
+import {
+  assertClean,
+  BUNDLES,
+  makeHypervisors,
+  makeRuncWait,
+  poolOf,
+  type Hypervisors,
+} from './hypervisors.ts';
 import { makePrograms, type Programs } from './programs.ts';
 
 const able = await canRunTestHosts();
@@ -188,12 +195,6 @@ async function runLocally(command: string): Promise<number | undefined> {
 }
 
 function configuration({ both, providerLines }: Hypervisors, spares = 0): string {
-  const pool = (host: TestHost) => `
-      - name: ${host.address}
-        max-servers: 4
-        labels:
-          - name: on-${host.name}
-            username: zuul-worker`;
   return `
 labels:
   - name: on-h1
@@ -203,6 +204,6 @@ providers:
   - name: farm
     driver: runC
     ${providerLines}
-    pools:${both.map(pool).join('')}
+    pools:${both.map(poolOf).join('')}
 `;
 }

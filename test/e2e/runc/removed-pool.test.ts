@@ -1,7 +1,7 @@
 import t from 'tap';
 import { until } from '../../support/poll.ts';
 import { canRunTestHosts, type TestHost } from '../../support/testhosts.ts';
-import { assertClean, leftoversOn, makeHypervisors, type Hypervisors } from './hypervisors.ts';
+import { assertClean, leftoversOn, makeHypervisors, poolOf, type Hypervisors } from './hypervisors.ts';
 import { makePrograms, type Programs } from './programs.ts';
 
 const able = await canRunTestHosts();
@@ -86,12 +86,6 @@ async function takeOut(
 
 function configuration({ providerLines }: Hypervisors, hosts: readonly TestHost[]): string {
   if (hosts.length === 0) return 'labels: []\nproviders: []\n';
-  const pool = (host: TestHost) => `
-      - name: ${host.address}
-        max-servers: 4
-        labels:
-          - name: on-${host.name}
-            username: zuul-worker`;
   return `
 labels:
   - name: on-h1
@@ -100,6 +94,6 @@ providers:
   - name: farm
     driver: runC
     ${providerLines}
-    pools:${hosts.map(pool).join('')}
+    pools:${hosts.map(poolOf).join('')}
 `;
 }

@@ -1,29 +1,19 @@
-import { join } from 'node:path';
 import t from 'tap';
 import { systemClock } from '../../../src/clock.ts';
 import type { ProviderConfig } from '../../../src/config/config.ts';
 import type { Provider, Whereabouts } from '../../../src/driver/driver.ts';
 import { silentLogger } from '../../../src/log.ts';
 import { createRuncDriver } from '../../../src/runc/driver.ts';
-import { sshdMissing, startSshd } from '../../support/sshd.ts';
-import { failureOf, makeWorld, runcMissing, type OpenOptions, type World } from './world.ts';
+import { sshdMissing } from '../../support/sshd.ts';
+import { failureOf, makeWorld, runcMissing, WAYS, type World } from './world.ts';
 
 const skip = runcMissing() || sshdMissing();
 
 t.test('a container is removed from a hypervisor that is not configured any more', { skip }, async (t) => {
-  const local = (): OpenOptions => ({});
-  const overSsh = async (world: World): Promise<OpenOptions> => {
-    const server = await startSshd(t);
-    return {
-      poolName: server.host,
-      pool: { connection: 'ssh', 'ssh-port': server.port, 'host-key': server.hostKeys },
-      provider: { 'ssh-key': server.clientKeyFile, 'known-hosts': join(world.directory, 'known_hosts') },
-    };
-  };
-  for (const [name, options] of Object.entries({ 'on this machine': local, 'over SSH': overSsh })) {
+  for (const [name, options] of Object.entries(WAYS)) {
     await t.test(name, async (t) => {
       const world = makeWorld(t);
-      const { provider, config, spec, pool, close } = world.open(await options(world));
+      const { provider, config, spec, pool, close } = world.open(await options(t, world));
       const signal = AbortSignal.timeout(60_000);
       const ids: string[] = [];
       let driverData: unknown;

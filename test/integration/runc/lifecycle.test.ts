@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { sshdMissing, startSshd } from '../../support/sshd.ts';
-import { makeWorld, run, runcMissing, type OpenOptions, type World } from './world.ts';
+import { sshdMissing } from '../../support/sshd.ts';
+import { makeWorld, run, runcMissing, WAYS, type World } from './world.ts';
 
 const skip = runcMissing() || sshdMissing();
 
@@ -17,20 +17,10 @@ function configOf(world: World, id: string): Config {
 }
 
 t.test('a container is made, reached, looked at and removed', { skip }, async (t) => {
-  const local = (): OpenOptions => ({});
-  const overSsh = async (world: World): Promise<OpenOptions> => {
-    const server = await startSshd(t);
-    return {
-      poolName: server.host,
-      pool: { connection: 'ssh', 'ssh-port': server.port, 'host-key': server.hostKeys },
-      provider: { 'ssh-key': server.clientKeyFile, 'known-hosts': join(world.directory, 'known_hosts') },
-    };
-  };
-
-  for (const [name, options] of Object.entries({ 'on this machine': local, 'over SSH': overSsh })) {
+  for (const [name, options] of Object.entries(WAYS)) {
     await t.test(name, async (t) => {
       const world = makeWorld(t);
-      const opened = world.open(await options(world));
+      const opened = world.open(await options(t, world));
       const spec = opened.spec();
       const signal = AbortSignal.timeout(30_000);
       const instance = await opened.launch('debian', spec);

@@ -24,6 +24,7 @@ import { createRuncDriver } from '../../../src/runc/driver.ts';
 import type { RuncSettings } from '../../../src/runc/provider.ts';
 import { claimPortRange } from '../../support/port-range.ts';
 import { makeKey, type TestKey } from '../../support/ssh-keys.ts';
+import { startSshd } from '../../support/sshd.ts';
 
 type Options = Record<string, unknown>;
 
@@ -37,6 +38,19 @@ export interface OpenOptions {
   settings?: Partial<RuncSettings>;
   bootTimeoutMs?: number;
 }
+
+/** How a launcher may reach its hypervisor: the options for it. */
+export const WAYS: Record<string, (t: Test, world: World) => OpenOptions | Promise<OpenOptions>> = {
+  'on this machine': () => ({}),
+  'over SSH': async (t, world) => {
+    const server = await startSshd(t);
+    return {
+      poolName: server.host,
+      pool: { connection: 'ssh', 'ssh-port': server.port, 'host-key': server.hostKeys },
+      provider: { 'ssh-key': server.clientKeyFile, 'known-hosts': join(world.directory, 'known_hosts') },
+    };
+  },
+};
 
 export interface Opened {
   provider: Provider;

@@ -3,7 +3,7 @@ import t from 'tap';
 import { createRegistry } from '../../../src/metrics/registry.ts';
 
 const LOOKED_MS = 250;
-const BLOCKED_MS = 400;
+const BLOCKED_MS = 250;
 
 t.test('what blocks the event loop shows, and the pause between two looks does not', async (t) => {
   const { registry } = createRegistry();
@@ -22,7 +22,7 @@ t.test('what blocks the event loop shows, and the pause between two looks does n
   await sleep(LOOKED_MS);
   const untilMs = performance.now() + BLOCKED_MS;
   while (performance.now() < untilMs);
-  await sleep(LOOKED_MS);
+  await sleep(20);
   const { max = 0, min = 0 } = await read();
   t.ok(max > (BLOCKED_MS - 100) / 1000 - 0.01, `at most ${max} s late`);
   t.ok(min < max, `at least ${min} s late`);

@@ -11,7 +11,8 @@ import { chmod, cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/pro
 import { join, relative } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { build, type BuildFailure } from 'esbuild';
-import { bundleFastStart, writeCodeCache } from './fast-start.ts';
+import { writeCodeCache } from './code-cache.ts';
+import { bundleFastStart } from './fast-start.ts';
 
 process.chdir(join(import.meta.dirname, '..'));
 const startedAt = performance.now();

@@ -14,7 +14,7 @@ export class ExactInteger {
   toJSON(): number | string {
     if (!isWriting) return Number(this.digits);
     hasWritten = true;
-    return `${MARK}${this.digits}`;
+    return `${mark()}${this.digits}`;
   }
 
   toString(): string {
@@ -22,9 +22,13 @@ export class ExactInteger {
   }
 }
 
-/** Unknown to those who write records, so that no text of theirs is taken for an integer. */
-const MARK = crypto.randomUUID();
-const MARKED = new RegExp(`"${MARK}(-?\\d+)"`, 'g');
+let madeMark: string | undefined;
+
+/**
+ * Unknown to those who write records, so that no text of theirs is taken for an integer. Few records need it, and the part of
+ * Node.js that makes it takes time to load.
+ */
+const mark = () => (madeMark ??= crypto.randomUUID());
 const LONG = /\d{16}/;
 const STRINGS_AND_NUMBERS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
@@ -38,11 +42,13 @@ export function parseExact(text: string): unknown {
   const marked = text.replace(STRINGS_AND_NUMBERS, (token) => {
     if (!/^-?[1-9]\d{15,}$/.test(token) || String(Number(token)) === token) return token;
     isAny = true;
-    return `"${MARK}${token}"`;
+    return `"${mark()}${token}"`;
   });
   if (!isAny) return JSON.parse(text);
   return JSON.parse(marked, (_key, value: unknown) =>
-    typeof value === 'string' && value.startsWith(MARK) ? new ExactInteger(value.slice(MARK.length)) : value,
+    typeof value === 'string' && value.startsWith(mark())
+      ? new ExactInteger(value.slice(mark().length))
+      : value,
   );
 }
 
@@ -52,7 +58,7 @@ export function stringifyExact(value: unknown): string {
   hasWritten = false;
   try {
     const text = JSON.stringify(value);
-    return hasWritten ? text.replace(MARKED, '$1') : text;
+    return hasWritten ? text.replace(new RegExp(`"${mark()}(-?\\d+)"`, 'g'), '$1') : text;
   } finally {
     isWriting = false;
   }

@@ -35,6 +35,10 @@ t.test('the package runs by itself, and says what it is', { skip: unable }, asyn
   const config = join(output, 'nodepool.yaml');
   writeFileSync(config, `state-dir: ${output}/state\nlabels: []\nproviders: []\n`);
   t.equal((await run('nodepool', '-c', config, '--format', 'json', 'list')).stdout, '[]', 'its native parts load');
+  // As modules ask it.
+  const ask = `require(${JSON.stringify(join(home, 'dist/bin/nodepool.cjs'))}).answer(['-c', ${JSON.stringify(config)}, 'list'])`;
+  const { stdout: asked } = await execa(join(home, 'bin/node'), ['-e', `${ask}.then(console.log)`]);
+  t.match(asked, /exitCode: 0/);
 
   const { stdout: listed } = await execa('tar', ['-tvzf', tarball]);
   t.match(listed, /root\/root .* \.\/usr\/bin\/nodepool -> \.\.\/lib\/nodepool\/dist\/bin\/nodepool\.js/);

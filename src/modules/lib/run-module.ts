@@ -38,7 +38,7 @@ export interface Module<T> {
   run(task: Task<T>): Promise<Result>;
 }
 
-/** Never rejects; the exit code is 1 when the module failed. */
+/** Never rejects; ends the process, with 1 when the module failed. */
 export async function runModule<T>(module: Module<T>, file = process.argv[2]): Promise<void> {
   const hidden = new Set<string>();
   const output = await answer(module, file, hidden).catch((error: unknown) => ({
@@ -46,8 +46,9 @@ export async function runModule<T>(module: Module<T>, file = process.argv[2]): P
     msg: error instanceof Error ? error.message : String(error),
     ...(error instanceof ModuleError ? error.fields : {}),
   }));
-  process.stdout.write(`${hide(JSON.stringify(output), hidden)}\n`);
-  if ('failed' in output) process.exitCode = 1;
+  // What took too long may still be open.
+  const end = () => process.exit('failed' in output ? 1 : 0);
+  process.stdout.write(`${hide(JSON.stringify(output), hidden)}\n`, end);
 }
 
 async function answer<T>(module: Module<T>, file: string | undefined, hidden: Set<string>): Promise<object> {

@@ -10,7 +10,7 @@ import { findReason, openBuildLog, pruneLogs, type BuildLog } from './build-log.
 import { buildsOf, DEFAULT_BUILD_LOG_DIR, type Context } from './context.ts';
 import { dibCommand, dibEnvironment, digestDefinition } from './dib-command.ts';
 import { newestFailed, type BuildReason } from './due.ts';
-import { removeFiles } from './files.ts';
+import { removeFiles, writeBlockSums } from './files.ts';
 import { forgetRunning, noteRunning } from './journal.ts';
 import { releaseLeftovers } from './leftovers.ts';
 import { createMask } from './mask.ts';
@@ -122,6 +122,7 @@ async function build(
   await pruneLogs(buildLogDir, image.name, buildLogRetention);
   const log = await openBuildLog(buildLogDir, name, mask);
   const startMs = clock.nowMs();
+  const signal = AbortSignal.any([context.aborted, lost]);
   let result: DibResult | undefined;
   try {
     const command = dibCommand(image, { formats, base });
@@ -136,12 +137,11 @@ async function build(
       log,
       base,
       timeoutMs: image.buildTimeoutS * 1000,
-      signal: AbortSignal.any([context.aborted, lost]),
+      signal,
     });
     await log.line(`Duration: ${((clock.nowMs() - startMs) / 1000).toFixed(1)} s`);
     if (result.ended === 'timeout') await log.line(`Ended after build-timeout, ${image.buildTimeoutS} s`);
-    else if (result.ended === 'stopped')
-      await log.line(`Ended: ${reasonOf(lost.reason ?? context.aborted.reason)}`);
+    else if (result.ended === 'stopped') await log.line(`Ended: ${reasonOf(signal.reason)}`);
     else await log.line(`Exit code: ${result.exitCode ?? 1}`);
   } catch (error) {
     await log.line(`Error: ${reasonOf(error)}`).catch(() => undefined);
@@ -151,7 +151,9 @@ async function build(
     await releaseLeftovers({ base, logFile: log.file, patienceMs: 0 }, context);
     await forgetRunning(imagesDir, name);
   }
-  return await judge(result, { image, formats, base, log, stopped: lost.reason ?? context.aborted.reason });
+  const exitCode = await judge(result, { image, formats, base, log, stopped: signal.reason });
+  for (const format of formats) await writeBlockSums(`${base}.${format}`, signal);
+  return exitCode;
 }
 
 async function runInTime(

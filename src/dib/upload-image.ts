@@ -120,7 +120,7 @@ async function transfer(
         file,
         format: wanted.format,
         sizeBytes,
-        checksums: await readChecksums(file),
+        checksums: await readChecksums(file, sizeBytes),
         properties: { ...image?.metadata, ...wanted.meta },
       },
       {

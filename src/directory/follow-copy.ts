@@ -1,5 +1,4 @@
-/** Reads a file while another program writes it: when the copy is complete, its sum is known too. */
-import { createHash } from 'node:crypto';
+/** Reads a file while another program writes it: when the copy is complete, it has been read too. */
 import { open, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -7,20 +6,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const LOOK_MS = 5;
 const PART_BYTES = 1024 * 1024;
 
-export interface Sum {
-  bytes: number;
-  sha256: string;
-}
-
 /**
- * What stands in the file when `copying` has ended, read from the file itself and not from what it is a copy of. It is in
- * memory still, so that this costs little more than the hash. Throws what `copying` throws.
+ * Gives `onPart` what stands in the file when `copying` has ended, from its beginning to its end, read from the file itself and
+ * not from what it is a copy of: it is in memory still. A part is valid during the call. Throws what `copying` throws.
  */
 export async function followCopy(
   file: string,
   copying: Promise<unknown>,
-  onProgress: (bytes: number) => void,
-): Promise<Sum> {
+  onPart: (part: Buffer) => void,
+): Promise<void> {
   let over = false;
   const end = copying.then(
     () => void (over = true),
@@ -34,7 +28,6 @@ export async function followCopy(
     const { bytesRead = 0 } = (await handle?.read(into, 0, into.length, from)) ?? {};
     return { bytesRead, wasOver };
   };
-  const hash = createHash('sha256');
   let [part, next] = [Buffer.allocUnsafe(PART_BYTES), Buffer.allocUnsafe(PART_BYTES)];
   let bytes = 0;
   let looking = look(part, bytes);
@@ -42,11 +35,10 @@ export async function followCopy(
     for (;;) {
       const { bytesRead, wasOver } = await looking;
       if (bytesRead > 0) {
-        // One part is read while the other is hashed, which takes longer.
+        // One part is read while the other is looked at, which takes longer.
         looking = look(next, (bytes += bytesRead));
-        hash.update(part.subarray(0, bytesRead));
+        onPart(part.subarray(0, bytesRead));
         [part, next] = [next, part];
-        onProgress(bytes);
       } else if (wasOver) break;
       else {
         await pause();
@@ -58,7 +50,6 @@ export async function followCopy(
     await handle?.close();
     await copying;
   }
-  return { bytes, sha256: hash.digest('hex') };
 }
 
 async function openIfThere(file: string): Promise<FileHandle | undefined> {

@@ -1,5 +1,4 @@
 /** Images in a directory: each upload has a folder of its own, and a link with the image's name points to the newest. */
-import { createHash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -15,7 +14,8 @@ import {
 } from '../driver/images.ts';
 import { CommandError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { followCopy, type Sum } from './follow-copy.ts';
+import { createCheck, type Check } from './check.ts';
+import { followCopy } from './follow-copy.ts';
 import type { Host } from './host.ts';
 import type { DirectoryOptions } from './options.ts';
 
@@ -27,6 +27,9 @@ const ID = /^(?<image>.+)-(?<build>[0-9a-f]{32}|\d{10})-(?<upload>\d{10})$/;
 
 /** One line in `mark.json`. */
 type StoredMark = Omit<FoundImage, 'externalId'> & { provider: string; id: string };
+
+/** `check` sees each byte that is sent, or that stands in the copy. */
+type Sending = UploadContext & { check: Check };
 
 export function createDirectoryImages(
   config: ProviderConfig,
@@ -58,13 +61,10 @@ export function createDirectoryImages(
   }
 
   async function send(id: string, spec: UploadSpec, context: UploadContext): Promise<void> {
-    const { sha256 } = spec.checksums;
+    const check = createCheck(spec);
     const near = await isNear(id);
-    const sent = await (near ? copy : stream)(id, spec, context);
-    if (sent.bytes !== spec.sizeBytes)
-      throw new Error(`${spec.file} has ${sent.bytes} bytes, expected ${spec.sizeBytes}`);
-    if (sha256 !== undefined && sent.sha256 !== sha256)
-      throw new Error(`${spec.file} arrived with SHA-256 ${sent.sha256}, expected ${sha256}`);
+    await (near ? copy : stream)(id, spec, { ...context, check });
+    check.end();
     if (near) await host.run('complete', [id, format], context);
   }
 
@@ -77,20 +77,19 @@ export function createDirectoryImages(
     );
   }
 
-  async function copy(id: string, spec: UploadSpec, { signal, onProgress }: UploadContext): Promise<Sum> {
+  async function copy(id: string, spec: UploadSpec, { signal, onProgress, check }: Sending): Promise<void> {
     const copying = host.run('copy', [id, format, spec.file], { signal });
-    return await followCopy(join(store, id, `${content}.new`), copying, onProgress);
+    await followCopy(join(store, id, `${content}.new`), copying, (part) => onProgress(check.update(part)));
   }
 
-  async function stream(id: string, spec: UploadSpec, { signal, onProgress }: UploadContext): Promise<Sum> {
-    const { stream, sum } = readThrough(spec.file, onProgress);
-    if (format === 'tar') await host.run('unpack', [id], { input: stream, signal });
+  async function stream(id: string, spec: UploadSpec, { signal, onProgress, check }: Sending): Promise<void> {
+    const input = readThrough(spec.file, (part) => onProgress(check.update(part)));
+    if (format === 'tar') await host.run('unpack', [id], { input, signal });
     else {
       const { sha256 } = spec.checksums;
-      const check = host.local || sha256 === undefined ? [] : [sha256];
-      await host.run('receive', [id, format, String(spec.sizeBytes), ...check], { input: stream, signal });
+      const sum = host.local || sha256 === undefined ? [] : [sha256];
+      await host.run('receive', [id, format, String(spec.sizeBytes), ...sum], { input, signal });
     }
-    return sum();
   }
 
   async function remove(externalId: string, signal: AbortSignal): Promise<void> {
@@ -140,22 +139,16 @@ export function createDirectoryImages(
   };
 }
 
-/** Bytes are counted and hashed on their way. */
-function readThrough(
-  file: string,
-  onProgress: (sentBytes: number) => void,
-): { stream: Readable; sum(): Sum } {
-  const hash = createHash('sha256');
-  let sentBytes = 0;
-  const counter = new Transform({
+/** `onPart` sees the file on its way. */
+function readThrough(file: string, onPart: (part: Buffer) => void): Readable {
+  const watched = new Transform({
     transform(part: Buffer, _encoding, done) {
-      hash.update(part);
-      onProgress((sentBytes += part.length));
+      onPart(part);
       done(null, part);
     },
   });
   const source = createReadStream(file, { highWaterMark: 1024 * 1024 });
-  source.once('error', (error) => counter.destroy(error));
-  counter.once('close', () => source.destroy());
-  return { stream: source.pipe(counter), sum: () => ({ bytes: sentBytes, sha256: hash.digest('hex') }) };
+  source.once('error', (error) => watched.destroy(error));
+  watched.once('close', () => source.destroy());
+  return source.pipe(watched);
 }

@@ -14,6 +14,7 @@ import {
 } from '../config/schema.ts';
 import type { ProviderConfig } from '../config/config.ts';
 import type { Logger } from '../log.ts';
+import type { BlockSums } from './block-sums.ts';
 
 export interface ImageStore {
   /** The diskimages of the provider's section. Throws when their format is kept elsewhere and cannot be read. */
@@ -61,8 +62,8 @@ export interface UploadSpec {
   file: string;
   format: string;
   sizeBytes: number;
-  /** Hex digests of the file, to be verified at the far side. */
-  checksums: { md5?: string; sha256?: string };
+  /** What the file was when it was built, as far as it is known, to be verified at the far side: hex digests, and sums of its blocks. */
+  checksums: { md5?: string; sha256?: string; crc32?: BlockSums };
   /** The diskimage's `metadata` and the provider's `meta`. */
   properties: Readonly<Record<string, string>>;
 }

@@ -35,9 +35,11 @@ t.test('builds an image that is missing: record, files, checksums, manifest and 
   t.same(b.files().sort(), [
     `${base}.d`,
     `${base}.qcow2`,
+    `${base}.qcow2.crc32`,
     `${base}.qcow2.md5`,
     `${base}.qcow2.sha256`,
     `${base}.raw`,
+    `${base}.raw.crc32`,
     `${base}.raw.md5`,
     `${base}.raw.sha256`,
   ]);

@@ -1,5 +1,6 @@
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import t from 'tap';
 import { makeUpload } from '../../../src/model/image.ts';
 import { makeNode } from '../../../src/model/node.ts';
@@ -23,6 +24,8 @@ const provider = (name: string, more = '') => `  - name: ${name}
     ${more}
 `;
 const cloud = (more = '') => `${image()}providers:\n${provider('cloud', more)}`;
+
+const skip = process.getuid?.() === 0 ? false : 'copies of images are made by root';
 
 t.test('uploads a new build to every provider that lists the image, in its format', async (t) => {
   const b = await openBuilder(t, {
@@ -102,6 +105,36 @@ t.test('a changed file is not uploaded: its checksum is verified', async (t) => 
   await b.reload(cloud());
   t.match((await b.upload('cloud', 'failed')).value.error, /arrived with SHA-256/);
 });
+
+t.test(
+  'a copy is compared with the sums that the build has left, or with SHA-256 without them',
+  { skip },
+  async (t) => {
+    const b = await openBuilder(t, { yaml: image('formats: [raw]') });
+    const { id } = await b.build('debian', 'ready');
+    const file = join(b.imagesDir, `${id.replace('/', '-')}.raw`);
+    const good = readFileSync(file);
+    t.equal(readFileSync(`${file}.crc32`, 'utf8'), `${crc32(good).toString(16).padStart(8, '0')}\n`);
+    const shelf = (name: string) => `  - name: ${name}
+    driver: directory
+    path: <DIR>/${name}
+    image-format: raw
+    diskimages: [{name: debian}]
+`;
+    writeFileSync(file, Buffer.alloc(good.length));
+    await b.reload(`${image('formats: [raw]')}providers:\n${shelf('one')}`);
+    const { error } = (await b.upload('one', 'failed')).value;
+    t.match(error, /arrived with 1 of 1 blocks damaged, the first from byte 0 on: CRC-32/);
+    for (const [name, sums] of Object.entries({ two: '', three: 'cut', four: '00000000\n00000000\n' })) {
+      writeFileSync(`${file}.crc32`, sums);
+      await b.reload(`${image('formats: [raw]')}providers:\n${shelf(name)}`);
+      t.match((await b.upload(name, 'failed')).value.error, /arrived with SHA-256/, `sums: "${sums}"`);
+    }
+    writeFileSync(file, good);
+    await b.reload(`${image('formats: [raw]')}providers:\n${shelf('five')}`);
+    await b.upload('five', 'ready');
+  },
+);
 
 t.test(
   'paused images are not uploaded, and those a provider does not list any more are removed',

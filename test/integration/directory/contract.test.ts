@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../../src/clock.ts';
 import { directoryDriver } from '../../../src/directory/driver.ts';
@@ -236,11 +237,21 @@ t.test('a copy can be read by all, whatever its file is', { skip }, async (t) =>
   t.equal(statSync(join(id, 'image.raw')).mode & 0o777, 0o644);
 });
 
+t.test('a tar file that was damaged since it was built leaves nothing', { skip }, async (t) => {
+  const { path, upload } = openShelf(t);
+  const tar = makeTar(t);
+  await t.rejects(upload('1', tar, { crc32: ['00000000'] }), { message: /1 of 1 blocks damaged/ });
+  t.same(readdirSync(path), []);
+  const sum = crc32(readFileSync(tar)).toString(16).padStart(8, '0');
+  await upload('2', tar, { crc32: [sum] });
+  t.equal(readFileSync(join(path, 'debian/etc/mark'), 'utf8'), 'one');
+});
+
 function openShelf(t: Test, format = 'tar') {
   const path = join(tempDir(t), 'shelf');
   const { provider } = open({ path, 'image-format': format });
   const images = provider.images as ImageStore;
-  const upload = async (number: string, file: string) => {
+  const upload = async (number: string, file: string, checksums: UploadSpec['checksums'] = {}) => {
     const mark = { image: 'debian', build: 'f'.repeat(32), upload: number.padStart(10, '0') };
     const spec: UploadSpec = {
       mark,
@@ -248,7 +259,7 @@ function openShelf(t: Test, format = 'tar') {
       file,
       format,
       sizeBytes: statSync(file).size,
-      checksums: {},
+      checksums,
       properties: {},
     };
     const context = {

@@ -1,47 +1,41 @@
 /**
- * `npm test`: build, static checks and the suites, one after another, each even when an earlier one failed.
+ * `npm test`: build, static checks and the suites, one after another, each even when an earlier one failed. With paths, only
+ * the test files there, without build and checks: `tsx scripts/test.ts test/unit/cli`; a path within another one narrows it,
+ * as in `npm run test:unit -- test/unit/cli`.
+ *
  * Prints at the end what failed and what was skipped, with reasons. The last line counts assertions:
  * `120 passed, 0 failed, 2 skipped`; a step that fails without a failed assertion counts as one failure.
  *
- * A file that failed runs once more by itself, which tells a defect that is always there from one that comes and goes. The
- * second kind is listed as UNSTABLE and is a defect of the test or the product too; more than two of them fail the run.
+ * In the run of everything a file that failed runs once more by itself, which tells a defect that is always there from one
+ * that comes and goes. The second kind is listed as UNSTABLE and is a defect of the test or the product too; more than two of
+ * them fail the run.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { readTap, type Tally } from './read-tap.ts';
+import { join, relative } from 'node:path';
+import { runFiles } from './run-files.ts';
+import { SUITES, type Suite } from './suites.ts';
 import { withTestcloud } from './testcloud.ts';
 
 process.chdir(join(import.meta.dirname, '..'));
 
-interface Suite {
-  folder: string;
-  jobs: number;
-  timeoutSeconds: number;
-}
-
-const checks = ['build', 'modules', 'lint', 'format:check', 'typecheck'];
-const suites: readonly Suite[] = [
-  { folder: 'test/unit', jobs: 2, timeoutSeconds: 30 },
-  { folder: 'test/integration', jobs: 2, timeoutSeconds: 180 },
-  { folder: 'test/ansible', jobs: 1, timeoutSeconds: 900 },
-  { folder: 'test/e2e', jobs: 1, timeoutSeconds: 600 }, // real containers and ports: one file at a time
-  { folder: 'test/hosts/core', jobs: 1, timeoutSeconds: 900 }, // a whole installation
-  { folder: 'test/interop', jobs: 1, timeoutSeconds: 900 }, // installs Python programs when run for the first time
-];
-const dib: Suite = { folder: 'test/dib', jobs: 1, timeoutSeconds: 1800 }; // builds real images
-const openstack: Suite = { folder: 'test/openstack', jobs: 1, timeoutSeconds: 600 }; // one cloud for all
-
+const CHECKS = ['build', 'modules', 'lint', 'format:check', 'typecheck'];
 const MOST_UNSTABLE = 2;
 
-const total: Pick<Tally, 'passed' | 'failed' | 'skipped'> = { passed: 0, failed: [], skipped: [] };
+const total = { passed: 0, failed: [] as string[], skipped: [] as string[] };
 const unstable: string[] = [];
 const startedAt = performance.now();
-for (const check of checks) await inSection(check, () => runCheck(check));
-for (const suite of suites) await inSection(suite.folder, () => runSuite(suite));
-await inSection(openstack.folder, () => runWithCloud(openstack));
-await inSection(dib.folder, () => runSuite(dib));
+const given = process.argv.slice(2).map((path) => relative('', path));
+const isWhole = given.length === 0;
+let found = 0;
+if (isWhole) for (const check of CHECKS) await inSection(check, () => runCheck(check));
+for (const suite of SUITES) {
+  const files = await findFiles(suite);
+  found += files.length;
+  if (files.length > 0) await inSection(suite.folder, () => runSuite(suite, files));
+}
+if (found === 0) total.failed.push(`${given.join(', ')}: no test file there`);
 report();
 
 /** Prints a heading, and at the end the time and how many failures the work added. */
@@ -62,51 +56,40 @@ async function runCheck(script: string): Promise<void> {
   if (exitCode !== 0) total.failed.push(`npm run ${script} ended with ${exitCode ?? 'a signal'}`);
 }
 
-async function runWithCloud(suite: Suite): Promise<void> {
+/** In the folder of the suite: all, or those that the paths name. */
+async function findFiles({ folder, byHand }: Suite): Promise<string[]> {
+  if (isWhole && byHand) return [];
+  const paths = await readdir(folder, { recursive: true }).catch(() => []);
+  const files = paths.flatMap((path) => (path.endsWith('.test.ts') ? [join(folder, path)] : [])).sort();
+  if (isWhole) return files;
+  const isIn = (path: string, place: string) => path === place || path.startsWith(`${place}/`);
+  const places = given.filter((place) => !given.some((other) => other !== place && isIn(other, place)));
+  return files.filter((file) => places.some((place) => isIn(file, place)));
+}
+
+async function runSuite(suite: Suite, files: readonly string[]): Promise<void> {
+  const run = () => runAndCount(suite, files);
   try {
-    await withTestcloud(() => runSuite(suite));
+    await (suite.cloud ? withTestcloud(run) : run());
   } catch (error) {
     total.failed.push(`${suite.folder}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
-async function runSuite(suite: Suite): Promise<void> {
-  const files = await findTests(suite.folder);
-  if (files.length === 0) return;
-  const tally = await runFiles(suite, files);
-  total.passed += tally.passed;
-  total.skipped.push(...tally.skipped);
-  const again = tally.failedFiles;
-  if (again.length === 0 || unstable.length + again.length > MOST_UNSTABLE) {
-    total.failed.push(...tally.failed);
+async function runAndCount(suite: Suite, files: readonly string[]): Promise<void> {
+  const tallies = await runFiles(files, suite, console.log);
+  total.passed += tallies.reduce((sum, { passed }) => sum + passed, 0);
+  total.skipped.push(...tallies.flatMap(({ skipped }) => skipped));
+  const failed = tallies.filter(({ failed }) => failed.length > 0);
+  if (!isWhole || failed.length === 0 || unstable.length + failed.length > MOST_UNSTABLE) {
+    total.failed.push(...failed.flatMap(({ failed }) => failed));
     return;
   }
+  const again = failed.map(({ file }) => file);
   console.log(`=== once more: ${again.join(', ')}`);
-  const second = await runFiles({ ...suite, jobs: 1 }, again);
-  total.failed.push(...second.failed);
-  if (second.failed.length > 0) return;
-  unstable.push(...again.map((file) => tally.failed.find((title) => title.startsWith(file)) ?? file));
-}
-
-/** Failures include files that did not run to their end. */
-async function runFiles({ folder, jobs, timeoutSeconds }: Suite, files: string[]): Promise<Tally> {
-  const options = [`--jobs=${jobs}`, `--timeout=${timeoutSeconds}`, '--reporter=tap'];
-  const child = spawn('node_modules/.bin/tap', ['run', ...options, ...files], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const closed = once(child, 'close') as Promise<[number | null]>;
-  const tally = await readTap(child.stdout, console.log);
-  const [exitCode] = await closed;
-  const lost = files.filter((file) => !tally.files.includes(file)); // tap gives up after a file that hangs
-  const failed = [...tally.failed, ...lost.map((file) => `${file}: not run to its end`)];
-  if (exitCode !== 0 && failed.length === 0)
-    failed.push(`${folder}: tap ended with ${exitCode ?? 'a signal'}`);
-  return { ...tally, failed, failedFiles: [...tally.failedFiles, ...lost] };
-}
-
-async function findTests(folder: string): Promise<string[]> {
-  const paths = await readdir(folder, { recursive: true }).catch(() => []);
-  return paths.flatMap((path) => (path.endsWith('.test.ts') ? [join(folder, path)] : [])).sort();
+  const second = (await runFiles(again, { ...suite, jobs: 1 }, console.log)).flatMap(({ failed }) => failed);
+  total.failed.push(...second);
+  if (second.length === 0) unstable.push(...failed.map(({ failed }) => failed[0] ?? ''));
 }
 
 function report(): void {

@@ -82,7 +82,7 @@ async function reaction(place: BuilderPlace, standIn: StandIn, ask: () => Promis
 /** As in an operator's shell, without certificates of one's own, which each program of Node.js would read first. */
 async function imageBuild({ config }: BuilderPlace): Promise<void> {
   const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
-  const program = join(import.meta.dirname, '../dist/bin/nodepool.js');
+  const program = join(import.meta.dirname, '../dist/bin/nodepool.cjs');
   const child = spawn(process.execPath, [program, '-c', config, 'image-build', 'prompt'], {
     stdio: 'ignore',
     env,

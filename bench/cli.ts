@@ -22,7 +22,7 @@ export async function benchCli(options: BenchOptions): Promise<Section> {
   for (const size of SIZES) {
     options.progress(`nodepool list, making ${size} nodes`);
     const config = await makeState(size);
-    const list = join(import.meta.dirname, '../dist/bin/nodepool.js');
+    const list = join(import.meta.dirname, '../dist/bin/nodepool.cjs');
     const times: number[] = [];
     samples.set(size, times);
     variants.push(async () => void times.push(await runNode([list, '-c', config, 'list'])));

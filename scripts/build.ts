@@ -70,7 +70,8 @@ async function bundle(commands: string[]): Promise<void> {
     logLevel: 'warning',
   });
   await bundleFastStart(interactive, `${fresh}/bin`, external);
-  for (const command of commands) await makeExecutable(`${fresh}/bin/${command}.js`);
+  for (const command of commands)
+    await makeExecutable(`${fresh}/bin/${command}.${command === interactive ? 'cjs' : 'js'}`);
 }
 
 async function makeExecutable(path: string): Promise<void> {

@@ -1,6 +1,6 @@
 /** Manual pages, made from what each command says with `--help`, so that they cannot tell anything else. */
 import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -33,8 +33,13 @@ async function readVerb(verb: string): Promise<{ verb: string; help: string }> {
 }
 
 async function readHelp(command: string, ...verb: string[]): Promise<string> {
-  const { stdout } = await run(process.execPath, [`dist/bin/${command}.js`, ...verb, '--help']);
+  const { stdout } = await run(process.execPath, [await findScript(command), ...verb, '--help']);
   return stdout.trimEnd();
+}
+
+async function findScript(command: string): Promise<string> {
+  const found = (await readdir('dist/bin')).find((file) => new RegExp(`^${command}\\.c?js$`).test(file));
+  return `dist/bin/${found ?? command}`;
 }
 
 interface Page {

@@ -44,15 +44,18 @@ async function copyPackage(name: string, home: string): Promise<void> {
   }
 }
 
+const COMMAND = /^(sfconfig|nodepool(?:-[a-z]+)?)\.c?js$/;
+const commandOf = (script: string) => script.replace(/\.c?js$/, '');
+
 async function linkCommands(root: string, home: string): Promise<string[]> {
   await mkdir(join(root, 'usr/bin'), { recursive: true });
-  const scripts = (await readdir(join(home, 'dist/bin'))).filter((file) => file.endsWith('.js'));
+  const scripts = (await readdir(join(home, 'dist/bin'))).filter((file) => COMMAND.test(file));
   for (const script of scripts) {
     const path = join(home, 'dist/bin', script);
     const text = await readFile(path, 'utf8');
     await writeFile(path, text.replace(/^#!.*\n/, SHEBANG));
     await chmod(path, 0o755);
-    await symlink(`../lib/nodepool/dist/bin/${script}`, join(root, 'usr/bin', script.replace(/\.js$/, '')));
+    await symlink(`../lib/nodepool/dist/bin/${script}`, join(root, 'usr/bin', commandOf(script)));
   }
-  return scripts.map((script) => script.replace(/\.js$/, '')).sort();
+  return scripts.map(commandOf).sort();
 }

@@ -9,7 +9,7 @@ const DIST = join(import.meta.dirname, '../../dist/bin');
 const LIMIT_MS = 60_000;
 
 export const launcherProgram = join(DIST, 'nodepool-launcher.js');
-export const nodepoolProgram = join(DIST, 'nodepool.js');
+export const nodepoolProgram = join(DIST, 'nodepool.cjs');
 
 export class ProgramFailed extends Error {
   readonly output: string;

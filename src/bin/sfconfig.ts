@@ -43,6 +43,6 @@ function findCollection(): string {
 
 /** The one that came with this program. */
 function findNodepool(): string {
-  const beside = join(dirname(fileURLToPath(import.meta.url)), 'nodepool.js');
+  const beside = join(dirname(fileURLToPath(import.meta.url)), 'nodepool.cjs');
   return existsSync(beside) ? beside : 'nodepool';
 }

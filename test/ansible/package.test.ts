@@ -25,23 +25,23 @@ t.test('the package runs by itself, and says what it is', { skip: unable }, asyn
 
   const home = join(root, 'usr/lib/nodepool');
   const run = (command: string, ...args: string[]) =>
-    execa(join(home, 'bin/node'), [join(home, `dist/bin/${command}.js`), ...args], {
+    execa(join(home, 'bin/node'), [join(home, 'dist/bin', command), ...args], {
       env: { PATH: '/usr/bin:/bin' },
       extendEnv: false,
       timeout: 60_000,
     });
-  for (const daemon of ['nodepool-launcher', 'nodepool-builder'])
+  for (const daemon of ['nodepool-launcher.js', 'nodepool-builder.js'])
     t.match((await run(daemon, '--version')).stdout, '1.2.3');
   const config = join(output, 'nodepool.yaml');
   writeFileSync(config, `state-dir: ${output}/state\nlabels: []\nproviders: []\n`);
-  t.equal((await run('nodepool', '-c', config, '--format', 'json', 'list')).stdout, '[]', 'its native parts load');
+  t.equal((await run('nodepool.cjs', '-c', config, '--format', 'json', 'list')).stdout, '[]', 'its native parts load');
   // As modules ask it.
   const ask = `require(${JSON.stringify(join(home, 'dist/bin/nodepool.cjs'))}).answer(['-c', ${JSON.stringify(config)}, 'list'])`;
   const { stdout: asked } = await execa(join(home, 'bin/node'), ['-e', `${ask}.then(console.log)`]);
   t.match(asked, /exitCode: 0/);
 
   const { stdout: listed } = await execa('tar', ['-tvzf', tarball]);
-  t.match(listed, /root\/root .* \.\/usr\/bin\/nodepool -> \.\.\/lib\/nodepool\/dist\/bin\/nodepool\.js/);
+  t.match(listed, /root\/root .* \.\/usr\/bin\/nodepool -> \.\.\/lib\/nodepool\/dist\/bin\/nodepool\.cjs/);
   for (const daemon of ['launcher', 'builder'])
     t.match(listed, `./usr/lib/systemd/system/nodepool-${daemon}.service`);
   t.match(listed, './usr/share/man/man1/nodepool.1.gz');

@@ -35,8 +35,8 @@ t.test('without options, launcher and command use the documented places', { skip
     t,
     `cp "$dir/nodepool.yaml" /etc/nodepool/
     $dist/nodepool-launcher.js -f >/dev/null & launcher=$!
-    $dist/nodepool.js request small --wait --timeout 30
-    $dist/nodepool.js list
+    $dist/nodepool.cjs request small --wait --timeout 30
+    $dist/nodepool.cjs list
     cat /var/log/nodepool/launcher.log; ls -d /var/lib/nodepool/state
     kill $launcher; wait $launcher`,
   );
@@ -48,7 +48,7 @@ t.test('without options, launcher and command use the documented places', { skip
 });
 
 t.test('without /etc/nodepool/nodepool.yaml, both say that it is not there', { skip }, async (t) => {
-  for (const command of ['nodepool-launcher.js -f', 'nodepool.js config-validate']) {
+  for (const command of ['nodepool-launcher.js -f', 'nodepool.cjs config-validate']) {
     const { all, exitCode } = await runAside(t, `$dist/${command}`);
     t.equal(exitCode, 1, command);
     t.match(all, '/etc/nodepool/nodepool.yaml');
@@ -64,10 +64,10 @@ t.test(
       `cp "$dir/nodepool.yaml" /etc/nodepool/; chmod 755 "$dir" /var/lib
     as() { user=$1; shift; env -u NODE_OPTIONS setpriv --reuid=$user --regid=$user --clear-groups "$@"; }
     mkdir -p /var/lib/nodepool; chown 4242:4242 /var/lib/nodepool
-    as 4242 $dist/nodepool.js list && echo the owner may
-    $dist/nodepool.js list && echo root may
-    as 4242 $dist/nodepool.js list && echo the owner still may
-    as 4343 $dist/nodepool.js list || echo others may not`,
+    as 4242 $dist/nodepool.cjs list && echo the owner may
+    $dist/nodepool.cjs list && echo root may
+    as 4242 $dist/nodepool.cjs list && echo the owner still may
+    as 4343 $dist/nodepool.cjs list || echo others may not`,
     );
     t.equal(exitCode, 0, all);
     for (const wanted of ['the owner may', 'root may', 'the owner still may', 'others may not'])

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { basename } from 'node:path';
 import type { Output } from './nodepool-command.ts';
 
-/** What `nodepool.cjs` beside the program offers; see `src/bin/answer.ts`. */
+/** What the program offers to others; see `src/bin/answer.ts`. */
 interface Offer {
   answer?(words: readonly string[]): Promise<Output>;
 }
@@ -15,10 +15,9 @@ interface Offer {
 export function loadCommand(command: string): Offer['answer'] {
   try {
     const program = realpathSync(command);
-    const isOurs = basename(program) === 'nodepool.js';
+    const isOurs = basename(program) === 'nodepool.cjs';
     if (!isOurs || !readFileSync(program, 'utf8').startsWith(`#!${process.execPath}\n`)) return undefined;
-    const offer = createRequire(program)('./nodepool.cjs') as Offer;
-    return offer.answer;
+    return (createRequire(program)(program) as Offer).answer;
   } catch {
     return undefined;
   }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import type { Clock } from '../../clock.ts';
@@ -106,7 +105,8 @@ export class OwnSession implements Session {
 
   #listen(): string {
     if (this.#id !== undefined && this.#listener?.server.listening) return this.#id;
-    const id = randomBytes(8).toString('hex');
+    // Not from node:crypto, which takes time to load: who only reads has no session.
+    const id = Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString('hex');
     const file = this.#files.socketOf(id);
     this.#listener = listenOn(file);
     try {

@@ -16,7 +16,7 @@ import { until } from '../../support/poll.ts';
 import { tempDir } from '../../support/temp.ts';
 
 const LONG = { timeoutMs: 60_000 };
-const NODEPOOL = join(import.meta.dirname, '../../../dist/bin/nodepool.js');
+const NODEPOOL = join(import.meta.dirname, '../../../dist/bin/nodepool.cjs');
 
 async function openSite(t: Test, names: readonly string[]) {
   const dir = tempDir(t);

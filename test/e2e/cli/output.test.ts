@@ -8,7 +8,7 @@ import { makeNode } from '../../../src/model/node.ts';
 import { openEmbeddedStore } from '../../../src/store/embedded.ts';
 import { tempDir } from '../../support/temp.ts';
 
-const NODEPOOL = join(import.meta.dirname, '../../../dist/bin/nodepool.js');
+const NODEPOOL = join(import.meta.dirname, '../../../dist/bin/nodepool.cjs');
 const COUNT = 3000;
 
 t.test('a signal stops a command that waits for a file without an end', async (t) => {

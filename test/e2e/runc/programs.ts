@@ -131,7 +131,7 @@ export function makePrograms(t: Test, names: readonly string[] = []): Programs {
       ),
 
     nodepool: (...args) =>
-      execa(process.execPath, [join(DIST, 'nodepool.js'), '-c', files.config, ...args], {
+      execa(process.execPath, [join(DIST, 'nodepool.cjs'), '-c', files.config, ...args], {
         reject: false,
         stdin: 'ignore',
         timeout: MOST_MS,

@@ -1,9 +1,9 @@
 /** Modules start the command, or have its code answer in their own process. */
-import { rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { realpathSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { makeNode } from '../../../src/model/node.ts';
-import { builtCommand, installCommand, openPlace } from './place.ts';
+import { builtCommand, installCommand, openPlace, programFor } from './place.ts';
 
 const CONFIG = 'labels: []\ndiskimages: [{name: debian, elements: [vm]}]\n';
 
@@ -28,15 +28,13 @@ t.test('the started command and its code in the same process say the same', asyn
   }
 });
 
-t.test('starts a command that another Node.js would run, and one whose code is missing', async (t) => {
+t.test('starts a command that another Node.js would run, and one that offers nothing', async (t) => {
   const { task } = await openPlace(t, CONFIG);
   const command = installCommand(t);
-  const started = { failed: true, msg: /ended with exit code 99/ };
   t.match((await task('nodepool_info', { command })).json, { changed: false, nodes: [] });
-  const program = join(dirname(command), 'nodepool.js');
-  writeFileSync(program, '#!/bin/sh\nexit 99\n');
-  t.match((await task('nodepool_info', { command })).json, started);
-  writeFileSync(program, `#!${process.execPath}\nprocess.exit(99);\n`);
-  rmSync(join(dirname(command), 'nodepool.cjs'));
-  t.match((await task('nodepool_info', { command })).json, started);
+  const started = { failed: true, msg: /ended with exit code 99/ };
+  for (const text of [programFor('/usr/bin/env node'), `#!${process.execPath}\nprocess.exitCode = 99;\n`]) {
+    writeFileSync(realpathSync(command), text);
+    t.match((await task('nodepool_info', { command })).json, started);
+  }
 });

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { callModule } from '../../support/ansible-module.ts';
 import { tempDir } from '../../support/temp.ts';
 
-const command = fileURLToPath(new URL('../../../dist/bin/nodepool.js', import.meta.url));
+const command = fileURLToPath(new URL('../../../dist/bin/nodepool.cjs', import.meta.url));
 
 const provider = `labels:
   - name: debian

@@ -9,7 +9,7 @@ import type { Run } from './verb.ts';
 /** All nodes, ordered by id. */
 export const run: Run = async (tools, { options }) => {
   const store = await tools.openStore();
-  const [nodes, unreadable] = await Promise.all([store.nodes.list(), store.nodes.listUnreadable()]);
+  const { readable: nodes, unreadable } = await store.nodes.listAll();
   printListing(tools, listNodes(nodes, nowS(tools.clock), options));
   warnOfUnreadable(tools, unreadable);
   await warnOfTrouble(tools, store, nodes);

@@ -1,7 +1,6 @@
 import { nowS } from '../clock.ts';
-import type { Node } from '../model/node.ts';
 import { readFacts } from '../operator/read-facts.ts';
-import type { Entry, Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import { listBuilds } from './dib-image-list.ts';
 import { UsageError } from './failure.ts';
 import { warnOfTrouble, warnOfUnreadable } from './health.ts';
@@ -30,8 +29,8 @@ export const run: Run = async (tools, { args }) => {
     tools.io.stdout.write(`${place > 0 ? '\n' : ''}${HEADINGS[subject]}:\n`);
     printListing(tools, listing);
   }
-  if (nodes) warnOfUnreadable(tools, await store.nodes.listUnreadable());
-  await warnOfTrouble(tools, store, nodes);
+  if (nodes) warnOfUnreadable(tools, nodes.unreadable);
+  await warnOfTrouble(tools, store, nodes?.readable);
   return 0;
 };
 
@@ -40,22 +39,24 @@ function checkSubject(word: string): Subject {
   throw new UsageError(`expected ${Object.keys(HEADINGS).join(', ')}, found "${word}"`);
 }
 
+type Nodes = Awaited<ReturnType<Store['nodes']['listAll']>>;
+
 /** In the order of the subjects. Requests are explained by nodes, so those are read once for both; `nodes`: if they are listed. */
 async function readListings(
   store: Store,
   subjects: readonly Subject[],
   now: number,
-): Promise<{ listings: Map<Subject, Listing>; nodes: readonly Entry<Node>[] | undefined }> {
-  const facts = subjects.includes('requests') ? readFacts(store) : undefined;
-  const reading = subjects.includes('nodes') ? (facts?.then(({ nodes }) => nodes) ?? store.nodes.list()) : [];
+): Promise<{ listings: Map<Subject, Listing>; nodes: Nodes | undefined }> {
+  const nodes = subjects.includes('nodes') ? store.nodes.listAll() : undefined;
+  const readable = nodes?.then(({ readable }) => readable);
   const read: Record<Subject, () => Promise<Listing>> = {
-    nodes: async () => listNodes(await reading, now, {}),
-    requests: async () => listRequests(await (facts ?? readFacts(store)), now),
+    nodes: async () => listNodes((await readable) ?? [], now, {}),
+    requests: async () => listRequests(await readFacts(store, readable), now),
     builds: () => listBuilds(store, now),
     images: () => listUploads(store, now),
   };
   const listings = new Map(
     await Promise.all(subjects.map(async (subject) => [subject, await read[subject]()] as const)),
   );
-  return { listings, nodes: listings.has('nodes') ? await reading : undefined };
+  return { listings, nodes: await nodes };
 }

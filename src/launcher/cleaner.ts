@@ -159,7 +159,7 @@ export function createCleaner(context: Context, providers: Providers, reaper: Re
   };
 
   const removeUnreadable = async () => {
-    for (const record of await store.nodes.listUnreadable()) {
+    for (const record of (await store.nodes.listAll()).unreadable) {
       if (record.locked) continue;
       log.warning('removing a node record that cannot be read', { nodeId: record.id, reason: record.reason });
       await store.nodes.remove(record.id);

@@ -2,14 +2,17 @@ import type { Node } from '../model/node.ts';
 import type { Entry, Store } from '../store/store.ts';
 import type { MoreFacts } from './summary.ts';
 
-/** Reads everything that explains requests. */
-export async function readFacts(store: Store): Promise<MoreFacts> {
+/** Reads everything that explains requests; `reading`: the nodes, where somebody reads them already. */
+export async function readFacts(
+  store: Store,
+  reading: Promise<readonly Entry<Node>[]> = store.nodes.list(),
+): Promise<MoreFacts> {
   const [components, pools, drains, decisions, nodes, requests] = await Promise.all([
     store.components.list(),
     store.pools.list(),
     store.drains.list(),
     store.decisions.list(),
-    store.nodes.list(),
+    reading,
     store.requests.list(),
   ]);
   return {

@@ -108,8 +108,8 @@ export interface Collection<T> {
   /** Every readable record, ordered by id. */
   list(): Promise<Entry<T>[]>;
 
-  /** The records that `list` leaves out because they cannot be read. */
-  listUnreadable(): Promise<Unreadable[]>;
+  /** The same, and those that `list` leaves out because they cannot be read. */
+  listAll(): Promise<{ readable: Entry<T>[]; unreadable: Unreadable[] }>;
 
   /** Throws StoreError when a record with the given id exists. */
   create(value: T, options?: CreateOptions): Promise<Entry<T>>;

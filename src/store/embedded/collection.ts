@@ -59,11 +59,11 @@ export class EmbeddedCollection<T> implements Collection<T> {
   }
 
   async list(): Promise<Entry<T>[]> {
-    return await this.#parts.writer.read(() => this.#parts.mirror.scan().readable);
+    return (await this.listAll()).readable;
   }
 
-  async listUnreadable(): Promise<Unreadable[]> {
-    return await this.#parts.writer.read(() => this.#parts.mirror.scan().unreadable);
+  async listAll(): Promise<{ readable: Entry<T>[]; unreadable: Unreadable[] }> {
+    return await this.#parts.writer.read(() => this.#parts.mirror.scan());
   }
 
   async create(value: T, options: CreateOptions = {}): Promise<Entry<T>> {

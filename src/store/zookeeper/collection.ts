@@ -61,11 +61,15 @@ export class ZooKeeperCollection<T> implements Collection<T> {
   }
 
   async list(): Promise<Entry<T>[]> {
-    return (await this.#readAll()).flatMap((found) => ('value' in found ? [found] : []));
+    return (await this.listAll()).readable;
   }
 
-  async listUnreadable(): Promise<Unreadable[]> {
-    return (await this.#readAll()).flatMap((found) => ('reason' in found ? [found] : []));
+  async listAll(): Promise<{ readable: Entry<T>[]; unreadable: Unreadable[] }> {
+    const found = await this.#readAll();
+    return {
+      readable: found.filter((entry) => 'value' in entry),
+      unreadable: found.filter((entry) => 'reason' in entry),
+    };
   }
 
   create(value: T, options: CreateOptions = {}): Promise<Entry<T>> {

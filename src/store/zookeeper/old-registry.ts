@@ -40,7 +40,7 @@ export function withOldRegistry(
     name: components.name,
     get: (id) => components.get(id),
     list: () => components.list(),
-    listUnreadable: () => components.listUnreadable(),
+    listAll: () => components.listAll(),
     lock: (id, options) => components.lock(id, options),
     createLocked: (value, options) => components.createLocked(value, options),
     watch: (onChange) => components.watch(onChange),

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { systemClock } from '../../../src/clock.ts';
+import { boundCopy } from '../../../src/metrics/bound-copy.ts';
 import { makeBuild, makeUpload } from '../../../src/model/image.ts';
 import { makeNode } from '../../../src/model/node.ts';
 import { makeRequest } from '../../../src/model/request.ts';
@@ -44,6 +45,24 @@ t.test('overview as JSON has each list under its name, with the keys of its own 
   for (const [name, , verb] of LISTS) {
     t.same(all[name], JSON.parse((await run([...verb, '--format', 'json'])).stdout), name);
     t.same(JSON.parse((await run(['overview', name, '--format', 'json'])).stdout), { [name]: all[name] });
+  }
+});
+
+t.test('nodes are read once, for the table, what stands below it and the requests', async (t) => {
+  const { store, run } = await openFull(t);
+  let reads = 0;
+  const nodes = boundCopy(store.nodes);
+  const counted = (read: 'list' | 'listAll') => () => {
+    reads += 1;
+    return store.nodes[read]();
+  };
+  Object.assign(nodes, { list: counted('list'), listAll: counted('listAll') });
+  const openStore = () => Promise.resolve({ ...store, nodes, close: () => Promise.resolve() });
+  const { run: look } = await openCli(t, { clock, openStore });
+  for (const verb of ['list', 'overview']) {
+    reads = 0;
+    t.same(await look([verb]), await run([verb]));
+    t.equal(reads, 1, verb);
   }
 });
 

@@ -135,7 +135,7 @@ function records(test: Define, subject: StoreUnderTest): void {
     await t.rejects(store.nodes.lock('0000000099'), NotFoundError);
     await t.rejects(store.nodes.lock('0000000099', { waitMs: 1000 }), NotFoundError);
     t.same(await store.nodes.list(), [], 'the attempts leave no trace');
-    t.same(await store.nodes.listUnreadable(), []);
+    t.same((await store.nodes.listAll()).unreadable, []);
   });
 
   test('ids are numbered, prefixed, chosen, and never used twice', async (t, bench) => {
@@ -186,7 +186,7 @@ function records(test: Define, subject: StoreUnderTest): void {
       (await store.nodes.list()).map((entry) => entry.id),
       [id],
     );
-    const unreadable = await store.nodes.listUnreadable();
+    const unreadable = (await store.nodes.listAll()).unreadable;
     t.same(
       unreadable.map((record) => record.id),
       ['0000000600', '0000000601'],
@@ -196,7 +196,7 @@ function records(test: Define, subject: StoreUnderTest): void {
     const view = await store.nodes.watch();
     t.same([...view.entries.keys()], [id]);
     for (const record of unreadable) await store.nodes.remove(record.id);
-    t.same(await store.nodes.listUnreadable(), []);
+    t.same((await store.nodes.listAll()).unreadable, []);
   });
 
   test('thousands of records are listed in the order of their ids', async (t, bench) => {

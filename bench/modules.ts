@@ -54,7 +54,7 @@ interface Samples {
 async function measureModule(host: TestHost, name: string, values: string): Promise<Samples> {
   const answer = await host.ssh(`cat >/root/bench.sh <<'END'
 set -e
-module=$(find /usr -name ${name}.mjs)
+module=$(find /usr -name ${name}.cjs)
 cd "$(mktemp -d)"
 echo '${values}' >arguments
 for _ in {0..${SAMPLES}}; do

@@ -54,22 +54,17 @@ async function buildModule(name: string): Promise<void> {
     bundle: true,
     write: false,
     platform: 'node',
-    format: 'esm',
+    // Node.js starts it faster than a module.
+    format: 'cjs',
     target: 'node18',
     minifySyntax: true,
     minifyWhitespace: true,
     define: { MODULE_OPTIONS: JSON.stringify(await readOptions(name)) },
     plugins: [assets],
-    banner: {
-      js: [
-        HEADER,
-        "import { createRequire as createBundleRequire } from 'node:module';",
-        'const require = createBundleRequire(import.meta.url);',
-      ].join('\n'),
-    },
+    banner: { js: HEADER },
     logLevel: 'warning',
   });
-  const file = `${output}/${name}.mjs`;
+  const file = `${output}/${name}.cjs`;
   const code = result.outputFiles[0]?.contents ?? new Uint8Array();
   const current = await readFile(file).catch(() => undefined);
   if (current?.equals(code)) return;

@@ -30,7 +30,7 @@ make_package() {
 
 install
 link_collection
-[ -e ansible/plugins/modules/runc_info.mjs ] || npm run --silent modules
+[ -e ansible/plugins/modules/runc_info.cjs ] || npm run --silent modules
 export PATH="$environment/bin:$PATH" ANSIBLE_COLLECTIONS_PATH="$cache/collections" ANSIBLE_NOCOWS=1
 # Pythons without a UTF-8 locale refuse to run Ansible.
 export LC_ALL="${LC_ALL:-C.UTF-8}"

@@ -28,7 +28,7 @@ interface Status {
   build_request: string | null;
 }
 
-await runModule<Values>({ options: MODULE_OPTIONS, run });
+void runModule<Values>({ options: MODULE_OPTIONS, run });
 
 async function run({ values, check }: Task<Values>): Promise<Result> {
   const options: CommandOptions = { command: values.command, config: values.config };

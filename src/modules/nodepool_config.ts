@@ -19,7 +19,7 @@ interface Values {
   command: string;
 }
 
-await runModule<Values>({ options: MODULE_OPTIONS, secrets: ['dib_reg_passwords.reg_password'], run });
+void runModule<Values>({ options: MODULE_OPTIONS, secrets: ['dib_reg_passwords.reg_password'], run });
 
 async function run({ values, check, warn }: Task<Values>): Promise<Result> {
   const { dest, secure_dest: secureDest, group } = values;

@@ -8,7 +8,7 @@ interface Values {
   command: string;
 }
 
-await runModule<Values>({ options: MODULE_OPTIONS, run });
+void runModule<Values>({ options: MODULE_OPTIONS, run });
 
 async function run({ values }: Task<Values>): Promise<Result> {
   const { gather, command, config } = values;

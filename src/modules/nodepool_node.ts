@@ -17,7 +17,7 @@ interface Node {
   comment?: string | null;
 }
 
-await runModule<Values>({ options: MODULE_OPTIONS, run });
+void runModule<Values>({ options: MODULE_OPTIONS, run });
 
 async function run({ values, check }: Task<Values>): Promise<Result> {
   const { id, state, reason, hold_for: duration } = values;

@@ -33,7 +33,7 @@ const OWNER = `"provider":${JSON.stringify(PROVIDER)}`;
 /** Annotation of config.json: which options the bundle was made with. */
 const OPTIONS = 'org.nodepool.options';
 
-await runModule<Values>({ options: MODULE_OPTIONS, run });
+void runModule<Values>({ options: MODULE_OPTIONS, run });
 
 async function run({ values, check }: Task<Values>): Promise<Result> {
   const { name, state, base_dir: base } = values;

@@ -8,7 +8,7 @@ interface Values {
   base_dir: string;
 }
 
-await runModule<Values>({ options: MODULE_OPTIONS, run });
+void runModule<Values>({ options: MODULE_OPTIONS, run });
 
 async function run({ values }: Task<Values>): Promise<Result> {
   const { name, provider, base_dir: base } = values;

@@ -11,7 +11,7 @@ interface Values {
   base_dir: string;
 }
 
-await runModule<Values>({ options: MODULE_OPTIONS, run });
+void runModule<Values>({ options: MODULE_OPTIONS, run });
 
 async function run({ values, check }: Task<Values>): Promise<Result> {
   const { name, state, base_dir: base } = values;

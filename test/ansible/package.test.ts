@@ -45,7 +45,7 @@ t.test('the package runs by itself, and says what it is', { skip: unable }, asyn
   for (const daemon of ['launcher', 'builder'])
     t.match(listed, `./usr/lib/systemd/system/nodepool-${daemon}.service`);
   t.match(listed, './usr/share/man/man1/nodepool.1.gz');
-  t.match(listed, './usr/share/nodepool/ansible_collections/softwarefactory/nodepool/plugins/modules/runc_info.mjs');
+  t.match(listed, './usr/share/nodepool/ansible_collections/softwarefactory/nodepool/plugins/modules/runc_info.cjs');
   t.match(listed, './usr/share/sf-elements/zuul-user/post-install.d/50-zuul-user');
 
   const deb = files.find((file) => file.endsWith('.deb'));

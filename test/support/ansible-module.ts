@@ -23,7 +23,7 @@ export async function callModule(
 ): Promise<ModuleAnswer> {
   const file = join(directory, `arguments-${(lastCall += 1)}.json`);
   await writeFile(file, JSON.stringify({ ...values, _ansible_check_mode: check, _ansible_diff: true }));
-  const { exitCode, stdout, stderr } = await execa(`${folder}${name}.mjs`, [file], {
+  const { exitCode, stdout, stderr } = await execa(`${folder}${name}.cjs`, [file], {
     reject: false,
     timeout: 120_000,
   });

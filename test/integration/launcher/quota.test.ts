@@ -1,4 +1,5 @@
 /** Limits of pools, providers and the cloud itself. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import type { Node } from '../../../src/model/node.ts';
 import { fakeConfig } from '../../support/fake-config.ts';
@@ -93,13 +94,14 @@ t.test('a cloud that refuses is asked again when there is room', async (t) => {
     'the pool says that it waits for room',
   );
   const behind = await test.request(['small']);
-  await one.finish();
-  t.equal((await test.outcome(large.id)).value.state, 'fulfilled');
+  await sleep(200); // enough for a pool that does take it
   t.equal(
     test.requests.entries.get(behind.id)?.value.state,
     'requested',
     'the pool takes nothing more while one of its requests waits for room',
   );
+  await one.finish();
+  t.equal((await test.outcome(large.id)).value.state, 'fulfilled');
   await (await test.use(large.id)).finish();
   t.equal((await test.outcome(behind.id)).value.state, 'fulfilled');
 });

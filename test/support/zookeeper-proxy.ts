@@ -1,6 +1,7 @@
 /** A TCP proxy in front of a ZooKeeper server that loses, delays and changes things. */
 import { once } from 'node:events';
 import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Proxy {
   readonly port: number;
@@ -18,6 +19,8 @@ export interface Proxy {
   thaw(): void;
   /** Keeps back what clients ask, until `thaw`; what servers say still comes through. */
   holdRequests(): void;
+  /** From now on each request comes to the server so long after the one before. */
+  space(pauseMs: number): void;
   /** Accepts the next connection, and never answers on it. */
   ignoreNext(): void;
   /** Lets the next request with this opcode through to the server, but cuts instead of passing the answer on. */
@@ -48,6 +51,7 @@ export async function startProxy(
   let isRefusing = false;
   let isFrozen = false;
   let losing: number | undefined;
+  let pauseMs = 0;
   let isIgnoring = false;
   const ignored = new Set<net.Socket>();
 
@@ -68,6 +72,7 @@ export async function startProxy(
     const pair = { client, server: net.connect(targetPort, '127.0.0.1') };
     const { server } = pair;
     let isLosing = false;
+    let passing = Promise.resolve();
     pairs.add(pair);
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
@@ -91,7 +96,8 @@ export async function startProxy(
           losing = undefined;
         }
       }
-      server.write(frame);
+      if (pauseMs === 0) server.write(frame);
+      else passing = passing.then(() => sleep(pauseMs)).then(() => void server.write(frame));
     });
   };
 
@@ -120,6 +126,7 @@ export async function startProxy(
       isFrozen = false;
       eachSocket((socket) => socket.resume());
     },
+    space: (ms) => void (pauseMs = ms),
     ignoreNext: () => void (isIgnoring = true),
     loseAnswerTo: (opcode) => void (losing = opcode),
     forget: (...opcodes) => opcodes.forEach((opcode) => forgotten.add(opcode)),

@@ -77,6 +77,21 @@ t.test('the store in ZooKeeper and its faults', { skip: zookeeperMissing() }, as
     }
   });
 
+  t.test('who waits for the lock of a record is never given it while the record is removed', async (t) => {
+    const { proxy, store, other } = await setUp(t);
+    proxy.space(20); // longer than it takes others to see a change, and to act
+    // The server lists waiters in an order of its own: with this many, one of the wrong orders is among them.
+    for (let round = 0; round < 6; round += 1) {
+      const held = await store.nodes.createLocked(makeNode({}));
+      const { id } = held.entry;
+      const waiting = [1, 2].map(() => other.nodes.lock(id, { waitMs: 20_000 }));
+      await other.nodes.get(id);
+      const ended = Promise.all(waiting.map((lock) => t.rejects(lock, NotFoundError)));
+      await store.nodes.remove(id);
+      await ended;
+    }
+  });
+
   t.test('what was issued together is applied in that order, whenever the connection breaks', async (t) => {
     const { proxy, store, place } = await setUp(t);
     const problems: string[] = [];

@@ -148,7 +148,9 @@ async function build(
     throw error;
   } finally {
     await log.close();
-    await releaseLeftovers({ base, logFile: log.file, patienceMs: 0 }, context);
+    // A program that ended by itself has been cleaned up after, when its last line was in the log.
+    if (result === undefined || result.ended !== undefined)
+      await releaseLeftovers({ base, logFile: log.file, patienceMs: 0 }, context);
     await forgetRunning(imagesDir, name);
   }
   const exitCode = await judge(result, { image, formats, base, log, stopped: signal.reason });

@@ -42,8 +42,10 @@ export async function releaseLeftovers(
 
 /** Those that exist and that no other build works in: a log may name the directories of others. */
 async function ownWorkDirs(logFile: string): Promise<string[]> {
+  const existing = (await findWorkDirs(logFile)).filter(isDirectory);
+  if (existing.length === 0) return []; // The usual case; to look through all processes takes a while.
   const used = new Set([...valuesInUse('TMP_BUILD_DIR'), ...valuesInUse('TMP_IMAGE_DIR')]);
-  return (await findWorkDirs(logFile)).filter((dir) => !used.has(dir) && isDirectory(dir));
+  return existing.filter((dir) => !used.has(dir));
 }
 
 function isDirectory(path: string): boolean {

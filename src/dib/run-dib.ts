@@ -23,6 +23,9 @@ export interface DibResult {
   ended: 'timeout' | 'stopped' | undefined;
 }
 
+/** A build prints line by line; what comes within this time is written at once, unless it is much already. */
+const GATHER_MS = 100;
+const MUCH_BYTES = 16_384;
 /** What a background process of the build still has to say after its end is waited for so long. */
 const LAST_OUTPUT_MS = 2_000;
 
@@ -60,7 +63,11 @@ export async function runDib({
   const onAbort = () => endFor('stopped');
   signal.addEventListener('abort', onAbort, { once: true });
   const cancelTimer = clock.after(timeoutMs, () => endFor('timeout'));
-  const written = copyOutput(child.stdout, log);
+  const over = new AbortController();
+  exited.finally(() => over.abort()).catch(() => undefined);
+  const written = copyOutput(child.stdout, log, () =>
+    clock.sleep(GATHER_MS, over.signal).catch(() => undefined),
+  );
   written.catch(() => void end());
   try {
     const code = await exited;
@@ -75,9 +82,16 @@ export async function runDib({
   }
 }
 
-async function copyOutput(output: NodeJS.ReadableStream, log: BuildLog): Promise<void> {
+async function copyOutput(
+  output: NodeJS.ReadableStream,
+  log: BuildLog,
+  gather: () => Promise<void>,
+): Promise<void> {
   try {
-    for await (const part of output) await log.output(part as Buffer);
+    for await (const part of output as AsyncIterable<Buffer>) {
+      await log.output(part);
+      if (part.length < MUCH_BYTES) await gather();
+    }
   } catch (error) {
     // Cut off because somebody else holds the other end open.
     if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;

@@ -1,6 +1,6 @@
 /** A machine that boots a disk image which was built, with its serial console on the terminal. */
 import { spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { waitFor } from './boot-process.ts';
 import { say } from './print.ts';
 import type { Tools } from './verb.ts';
@@ -17,7 +17,7 @@ export interface DiskImage {
 /** Returns the exit code of QEMU, 0 when the machine was switched off. Nothing is written to the image. */
 export async function bootQemu(tools: Tools, image: DiskImage): Promise<number> {
   const { io, signal } = tools;
-  const command = qemuCommand(image, { kvm: isWritable('/dev/kvm') });
+  const command = qemuCommand(image, { kvm: canVirtualize() && isWritable('/dev/kvm') });
   say(tools, command.map((word) => (/[^\w./,:=+-]/.test(word) ? `'${word}'` : word)).join(' '));
   say(tools, 'Ctrl-A X ends the machine, Ctrl-A H has help; what you change is gone when it ends');
   signal.throwIfAborted();
@@ -37,6 +37,14 @@ export function qemuCommand({ file, format }: DiskImage, { kvm }: { kvm: boolean
     ...['-nic', 'none', '-device', 'virtio-rng-pci', '-no-reboot'],
     ...['-display', 'none', '-serial', 'mon:stdio'],
   ];
+}
+
+/**
+ * KVM can be there without the processor's help too (PVM, in machines that are virtual themselves). It runs kernels; boot loaders
+ * stop at instructions of real mode that it does not know, and the machine with them, without a word.
+ */
+function canVirtualize(): boolean {
+  return /^flags\s*:.* (vmx|svm)( |$)/m.test(readFileSync('/proc/cpuinfo', 'latin1'));
 }
 
 function isWritable(path: string): boolean {

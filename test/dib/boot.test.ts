@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { runcMissing } from '../integration/runc/world.ts';
-import { ELEMENTS, skipBuilds } from '../support/dib/real.ts';
 import { heldBelow } from '../support/dib/held.ts';
+import { debianMirror, ELEMENTS, roomyDir, skipBuilds, skipDownloads } from '../support/dib/real.ts';
 import { until } from '../support/poll.ts';
 import { tempDir } from '../support/temp.ts';
 
@@ -20,6 +20,8 @@ const COMMAND = [
   fileURLToPath(new URL('../../src/bin/nodepool.ts', import.meta.url)),
 ];
 const PATIENT = { timeoutMs: 120_000 };
+/** For a system that is made, and booted without help of the processor. */
+const VERY_PATIENT = { timeoutMs: 900_000 };
 const skip = skipBuilds() || runcMissing();
 const qemu = 'qemu-system-x86_64';
 const hasQemu = spawnSync(qemu, ['--version'], { stdio: 'ignore' }).status === 0;
@@ -48,7 +50,11 @@ interface Call {
 function call(
   t: Test,
   args: readonly string[],
-  { first = false, terminal = false }: { first?: boolean; terminal?: boolean } = {},
+  {
+    first = false,
+    terminal = false,
+    env = {},
+  }: { first?: boolean; terminal?: boolean; env?: Record<string, string> } = {},
 ): Call {
   const words = [...COMMAND, '-c', join(dir, 'none.yaml'), 'image-local', ...args];
   const [program = '', ...rest] = terminal
@@ -64,6 +70,7 @@ function call(
       DIB_JOURNAL_SIZE: '8',
       TERM: 'vt100',
       PATH: first ? path : `${copies}:${path}`,
+      ...env,
     },
   });
   let output = '';
@@ -181,3 +188,35 @@ t.test('a machine boots the disk image, its console is the terminal', { skip: sk
   t.match(output(), `file=${dir}/m.raw,format=raw`);
   t.match(output(), 'the image boots');
 });
+
+const mirror = debianMirror('bookworm');
+const canMakeDebian = spawnSync('mmdebstrap', ['--version'], { stdio: 'ignore' }).status === 0;
+const skipDebian =
+  skipQemu || (canMakeDebian ? false : 'mmdebstrap is not installed') || skipDownloads(mirror);
+t.test(
+  'a Debian with a boot loader boots, and root logs in on its console',
+  { skip: skipDebian },
+  async (t) => {
+    const room = roomyDir(t);
+    const { child, output, ended } = call(
+      t,
+      ['debian-machine', '--boot=qemu', '--output', join(room, 'debian')],
+      {
+        first: true,
+        env: { TMPDIR: room, DIB_DISTRIBUTION_MIRROR: mirror, DEBIAN_MACHINE_PASSWORD: 'open sesame' },
+      },
+    );
+    const shown = () => output().split('Ctrl-A X ends the machine')[1] ?? '';
+    const answer = async (question: RegExp, line: string) => {
+      await until(() => question.test(shown()) || child.exitCode !== null, VERY_PATIENT);
+      child.stdin.write(`${line}\n`);
+    };
+    await answer(/login: /, 'root');
+    await answer(/Password: /, 'open sesame');
+    await answer(/:~# /, 'echo "I am $(id -u) on $(. /etc/os-release; echo $ID)"; poweroff');
+    t.equal(await ended, 0, output().slice(-4000));
+    t.match(output(), `file=${room}/debian.qcow2,format=qcow2`);
+    t.match(shown(), /^I am 0 on debian\r$/m);
+    t.same(heldBelow(room), [], 'no mount is left');
+  },
+);

@@ -18,7 +18,7 @@ import { cpuMs, memoryOf } from './proc.ts';
 import { atMost, type Row } from './report.ts';
 import { openPlace, startServer, type Place, type Server } from './zookeeper-place.ts';
 
-/** With two threads for all of OpenStack, Nova makes ten servers a minute: a hundred take each side a quarter of an hour. */
+/** With two threads for all of OpenStack, Nova makes 10 to 30 servers a minute: a hundred take each side many minutes. */
 const SERVERS = 30;
 const PATIENCE_MS = 30 * 60_000;
 

@@ -3,17 +3,14 @@ import { basename } from 'node:path';
 import t from 'tap';
 import { layouts } from '../../../src/store/zookeeper/layout.ts';
 import { connect } from '../../../src/zookeeper/index.ts';
+import { fakeConfig } from '../../support/fake-config.ts';
 import { FAST_ROUNDS, startTestLauncher } from '../../support/launcher.ts';
 import { startZooKeeper, zookeeperMissing } from '../../support/zookeeper.ts';
 import { tempDir } from '../../support/temp.ts';
 
-const YAML = `
-labels: [{name: small}]
-providers:
-  - name: cloud
-    driver: fake
-    pools: [{name: main, max-servers: 3, labels: [{name: small}]}]
-`;
+const YAML = fakeConfig({
+  providers: { cloud: { pools: { main: { 'max-servers': 3, labels: ['small'] } } } },
+});
 
 const requested = { state: 'requested', state_time: 1, node_types: ['small'] };
 

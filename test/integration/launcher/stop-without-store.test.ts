@@ -1,17 +1,14 @@
 /** A launcher that is told to stop while its state store does not answer: it ends all the same. */
 import t from 'tap';
+import { fakeConfig } from '../../support/fake-config.ts';
 import { startTestLauncher } from '../../support/launcher.ts';
 import { tempDir } from '../../support/temp.ts';
 import { startZooKeeper, zookeeperMissing } from '../../support/zookeeper.ts';
 import { startProxy } from '../../support/zookeeper-proxy.ts';
 
-const YAML = `
-labels: [{name: small}]
-providers:
-  - name: cloud
-    driver: fake
-    pools: [{name: main, max-servers: 3, labels: [{name: small}]}]
-`;
+const YAML = fakeConfig({
+  providers: { cloud: { pools: { main: { 'max-servers': 3, labels: ['small'] } } } },
+});
 
 t.test('a launcher stops without ZooKeeper', { skip: zookeeperMissing() }, async (t) => {
   const zk = await startZooKeeper();

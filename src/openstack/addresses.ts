@@ -90,7 +90,7 @@ export interface AddressRules {
   private: boolean;
   forceIpv4: boolean;
   /** This host can reach IPv6 addresses. */
-  hostHasIpv6: boolean;
+  hostHasIpv6: () => boolean;
 }
 
 export function chooseAddresses(server: Section, rules: AddressRules): NodeAddresses {
@@ -113,7 +113,7 @@ export function chooseAddresses(server: Section, rules: AddressRules): NodeAddre
   const preferred = addresses.find(({ network }) => network === networks.defaultInterface?.name)?.address;
   const usual = rules.private
     ? privateIpv4
-    : publicIpv6 !== undefined && rules.hostHasIpv6
+    : publicIpv6 !== undefined && rules.hostHasIpv6()
       ? publicIpv6
       : publicIpv4;
   return { interfaceIp: preferred ?? usual, publicIpv4, privateIpv4, publicIpv6 };

@@ -1,5 +1,5 @@
 /** clouds.yaml and its companions: where they are looked for, and what they say together. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { CloudError } from './errors.ts';
@@ -21,65 +21,102 @@ export interface Clouds {
   profiles: Section;
   /** The whole of clouds.yaml: `client: {force_ipv4: true}`. */
   top: Section;
+}
+
+/** Texts as they were read, not understood yet. */
+export interface CloudFiles {
+  clouds: Found | undefined;
+  secure: Found | undefined;
+  vendors: Found | undefined;
   /** Changes with the content of any of the files. */
   version: string;
+}
+
+interface Found {
+  file: string;
+  text: string;
 }
 
 const SUFFIXES = ['.yaml', '.yml', '.json'];
 
 /**
  * Reads the first readable file of each kind. Order: `OS_CLIENT_CONFIG_FILE` (and `OS_CLIENT_SECURE_FILE`), working
- * directory, `~/.config/openstack`, `/etc/xdg/openstack`, `/etc/openstack`; the OpenStack SDK's. Throws CloudError.
+ * directory, `~/.config/openstack`, `/etc/xdg/openstack`, `/etc/openstack`; the OpenStack SDK's.
  */
-export async function readClouds(surroundings: Surroundings): Promise<Clouds> {
+export async function readCloudFiles(surroundings: Surroundings): Promise<CloudFiles> {
   const { env } = surroundings;
+  const there = await Promise.all(directoriesOf(surroundings).map(namesIn));
+  const read = (name: string, explicit: string | undefined) =>
+    readFirst(candidates(name, explicit, surroundings, there));
   const [clouds, secure, vendors] = await Promise.all([
-    readFirst(candidates('clouds', env['OS_CLIENT_CONFIG_FILE'], surroundings)),
-    readFirst(candidates('secure', env['OS_CLIENT_SECURE_FILE'], surroundings)),
-    readFirst(candidates('clouds-public', env['OS_CLIENT_VENDOR_FILE'], surroundings)),
+    read('clouds', env['OS_CLIENT_CONFIG_FILE']),
+    read('secure', env['OS_CLIENT_SECURE_FILE']),
+    read('clouds-public', env['OS_CLIENT_VENDOR_FILE']),
   ]);
+  const version = JSON.stringify([clouds?.text, secure?.text, vendors?.text]);
+  return { clouds, secure, vendors, version };
+}
+
+/** What the files say. Throws CloudError. */
+export function parseClouds({ clouds, secure, vendors }: CloudFiles, surroundings: Surroundings): Clouds {
+  const { env } = surroundings;
   const fromEnvironment = cloudOfEnvironment(env);
   if (clouds === undefined && fromEnvironment === undefined) {
     const places = candidates('clouds', env['OS_CLIENT_CONFIG_FILE'], surroundings);
     const shown = places.filter((path) => !path.endsWith('.yml') && !path.endsWith('.json'));
     throw new CloudError(`no clouds.yaml is readable; looked for ${shown.join(', ')}`);
   }
-  const top = merge(clouds?.value ?? {}, secure?.value ?? {});
+  const top = merge(parse(clouds), parse(secure));
   return {
     file: clouds?.file ?? 'the environment (OS_*)',
     entries: { ...asSection(top['clouds']), ...fromEnvironment },
-    profiles: asSection(vendors?.value['public-clouds']) ?? {},
+    profiles: asSection(parse(vendors)['public-clouds']) ?? {},
     top,
-    version: JSON.stringify([clouds?.text, secure?.text, vendors?.text]),
   };
 }
 
-function candidates(name: string, explicit: string | undefined, { cwd, home }: Surroundings): string[] {
-  const directories = [cwd, join(home, '.config/openstack'), '/etc/xdg/openstack', '/etc/openstack'];
-  const usual = directories.flatMap((directory) => SUFFIXES.map((suffix) => join(directory, name + suffix)));
-  return explicit ? [explicit, ...usual] : usual;
+function directoriesOf({ cwd, home }: Surroundings): string[] {
+  return [cwd, join(home, '.config/openstack'), '/etc/xdg/openstack', '/etc/openstack'];
 }
 
-interface Found {
-  file: string;
-  text: string;
-  value: Section;
+/** Undefined: it cannot be listed, which does not mean that nothing in it can be read. */
+async function namesIn(directory: string): Promise<ReadonlySet<string> | undefined> {
+  try {
+    return new Set(await readdir(directory));
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? new Set() : undefined;
+  }
+}
+
+/** `there`: what is in each of the directories; without it every name counts. */
+function candidates(
+  name: string,
+  explicit: string | undefined,
+  surroundings: Surroundings,
+  there?: readonly (ReadonlySet<string> | undefined)[],
+): string[] {
+  const usual = directoriesOf(surroundings).flatMap((directory, index) =>
+    SUFFIXES.map((suffix) => name + suffix)
+      .filter((file) => there?.[index]?.has(file) ?? true)
+      .map((file) => join(directory, file)),
+  );
+  return explicit ? [explicit, ...usual] : usual;
 }
 
 async function readFirst(paths: readonly string[]): Promise<Found | undefined> {
   for (const file of paths) {
-    let text: string;
     try {
-      text = await readFile(file, 'utf8');
+      return { file, text: await readFile(file, 'utf8') };
     } catch {
       continue; // absent or not ours to read: the next one counts
     }
-    return { file, text, value: parse(file, text) };
   }
   return undefined;
 }
 
-function parse(file: string, text: string): Section {
+function parse(found: Found | undefined): Section {
+  if (found === undefined) return {};
+  const { file, text } = found;
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const [error] = document.errors;

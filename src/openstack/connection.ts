@@ -4,7 +4,7 @@ import type { ProviderConfig } from '../config/config.ts';
 import { reasonOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { readCloud } from './cloud.ts';
-import { readClouds, type Surroundings } from './clouds-file.ts';
+import { parseClouds, readCloudFiles, type Surroundings } from './clouds-file.ts';
 import type { Patience } from './http.ts';
 import { loadInventory, type Inventory } from './inventory.ts';
 import { createPace, type Pace } from './pace.ts';
@@ -75,7 +75,7 @@ export function openConnection(
   };
 
   const look = async () => {
-    const before = JSON.stringify([trouble, inventory && describe(inventory)]);
+    const before = { trouble, inventory };
     try {
       await connect();
       if (session !== undefined && clock.nowMs() >= staleMs) {
@@ -94,14 +94,14 @@ export function openConnection(
       log.error('the cloud cannot be used', { cloud: options.cloud, error });
       trouble = reason;
     }
-    if (JSON.stringify([trouble, inventory && describe(inventory)]) !== before) onChange();
+    if (trouble !== before.trouble || !isSameInventory(inventory, before.inventory)) onChange();
   };
 
   /** Opens a session when there is none yet, or when clouds.yaml has changed. */
   const connect = async () => {
-    const clouds = await readClouds(surroundings);
-    if (session !== undefined && clouds.version === version) return;
-    const cloud = readCloud(clouds, {
+    const files = await readCloudFiles(surroundings);
+    if (session !== undefined && files.version === version) return;
+    const cloud = readCloud(parseClouds(files, surroundings), {
       cloud: options.cloud,
       region: options.region,
       home: surroundings.home,
@@ -111,7 +111,7 @@ export function openConnection(
     const http = await openHttp(cloud, { log, clock, userAgent, paceOf, ...(patience && { patience }) });
     const old = session;
     session = openSession(cloud, http, { clock, onTrouble: lookSoon });
-    version = clouds.version;
+    version = files.version;
     staleMs = 0;
     log.info('using a cloud', { cloud: cloud.name, region: cloud.region ?? null, file: cloud.file });
     await old?.close();
@@ -154,9 +154,14 @@ function isSameTrouble(a: string, b: string): boolean {
   return first === second;
 }
 
-/** What of an inventory decides whether labels can be served. */
-function describe({ flavors, zones, networks, imageIds, imageNames }: Inventory): unknown {
-  return [flavors, zones, networks.all, [...imageIds], imageNames];
+/** In what decides whether labels can be served. */
+function isSameInventory(a: Inventory | undefined, b: Inventory | undefined): boolean {
+  const describe = (inventory: Inventory | undefined) => {
+    if (inventory === undefined) return undefined;
+    const { flavors, zones, networks, imageIds, imageNames } = inventory;
+    return JSON.stringify([flavors, zones, networks.all, [...imageIds], imageNames]);
+  };
+  return a === b || describe(a) === describe(b);
 }
 
 async function orAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {

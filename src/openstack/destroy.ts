@@ -1,7 +1,6 @@
 import { floatingIpsOf, removeFloatingIps } from './floating-ips.ts';
 import { deleteServer } from './services.ts';
-import { textOf, type Section } from './section.ts';
-import { nextServers, type Workshop } from './workshop.ts';
+import { allServers, type Workshop } from './workshop.ts';
 
 /** After this, a server that is still there is asked to go once more: Nova forgets requests when it is restarted. */
 const ASK_AGAIN_MS = 60_000;
@@ -14,17 +13,22 @@ export async function destroyServer(serverId: string, shop: Workshop, signal: Ab
   const session = await shop.connection.session(signal);
   if (session.cloud.floatingIps && hasFloatingIps(shop)) {
     for (let removed = false; !removed;) {
-      const [servers, ips] = await Promise.all([nextServers(shop, signal), shop.floatingIps.next(signal)]);
-      const server = servers.find(({ id }) => id === serverId);
-      removed = await removeFloatingIps(session, floatingIpsOf(ips, shop.provider, serverId, server), signal);
+      const [servers, ips] = await Promise.all([allServers(shop, signal), shop.floatingIps.next(signal)]);
+      const own = floatingIpsOf(ips, shop.provider, serverId, servers.get(serverId));
+      removed = await removeFloatingIps(session, own, signal);
     }
   }
   const sinceMs = shop.clock.nowMs();
   while (await deleteServer(session, serverId, signal)) {
     const askedMs = shop.clock.nowMs();
-    do {
-      if (!isThere(await nextServers(shop, signal, sinceMs), serverId)) return;
-    } while (shop.clock.nowMs() - askedMs < ASK_AGAIN_MS);
+    const isGone = await shop.servers.until(
+      ({ byId, isGone }) => {
+        if (isGone(serverId) || byId.get(serverId)?.['status'] === 'SOFT_DELETED') return true;
+        return shop.clock.nowMs() - askedMs < ASK_AGAIN_MS ? undefined : false;
+      },
+      { signal, sinceMs, changesOnly: true },
+    );
+    if (isGone) return;
   }
 }
 
@@ -33,9 +37,3 @@ function hasFloatingIps({ connection }: Workshop): boolean {
   const inventory = connection.known();
   return inventory === undefined || inventory.networks.natSource !== undefined;
 }
-
-function isThere(servers: readonly Section[], id: string): boolean {
-  return servers.some((server) => server['id'] === id && !GONE.has(textOf(server['status'])));
-}
-
-const GONE = new Set(['DELETED', 'SOFT_DELETED']);

@@ -14,7 +14,6 @@ import type { Launch } from './launch-record.ts';
 import { readPoolOptions } from './options.ts';
 import { textOf, type Section } from './section.ts';
 import type { Session } from './session.ts';
-import { nextServers } from './workshop.ts';
 
 export async function waitForAddress(
   launch: Launch,
@@ -29,13 +28,7 @@ export async function waitForAddress(
   let server = active;
   if (wanted !== undefined) {
     context.log.debug('floating IP given', { address: wanted });
-    const sinceMs = shop.clock.nowMs();
-    while (!addressesOf(server).some(({ address }) => address === wanted)) {
-      const listed = (await nextServers(shop, context.signal, sinceMs)).find(({ id }) => id === active['id']);
-      if (listed === undefined)
-        throw new LaunchError('address', `the server ${textOf(active['id'])} is gone`);
-      server = listed;
-    }
+    server = await waitUntilShown(launch, textOf(active['id']), wanted);
   }
   const addresses = chooseAddresses(server, rules);
   if (addresses.interfaceIp !== undefined) return { server, addresses };
@@ -47,8 +40,19 @@ export async function waitForAddress(
   );
 }
 
+function waitUntilShown({ shop, context }: Launch, id: string, wanted: string): Promise<Section> {
+  return shop.servers.until(
+    ({ byId }) => {
+      const server = byId.get(id);
+      if (server === undefined) throw new LaunchError('address', `the server ${id} is gone`);
+      return addressesOf(server).some(({ address }) => address === wanted) ? server : undefined;
+    },
+    { signal: context.signal },
+  );
+}
+
 function addressRules({ cloud }: Session, { networks }: Inventory): AddressRules {
-  return { networks, private: cloud.private, forceIpv4: cloud.forceIpv4, hostHasIpv6: hostHasIpv6() };
+  return { networks, private: cloud.private, forceIpv4: cloud.forceIpv4, hostHasIpv6 };
 }
 
 /** Has this host an IPv6 address that others can reach? */

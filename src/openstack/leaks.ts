@@ -7,7 +7,7 @@ import { serversOf } from './quota.ts';
 import { textOf, type Section } from './section.ts';
 import { deletePort, deleteVolume, listPorts, listVolumes } from './services.ts';
 import type { Session } from './session.ts';
-import { nextServers, type Workshop } from './workshop.ts';
+import { allServers, type Workshop } from './workshop.ts';
 
 export interface LeakHunt {
   /** One round over everything. */
@@ -49,7 +49,7 @@ export function createLeakHunt(shop: Workshop, needsVolumes: boolean): LeakHunt 
   return {
     async run(signal) {
       const session = await shop.connection.session(signal);
-      const servers = new Set((await nextServers(shop, signal)).map(({ id }) => textOf(id)));
+      const servers = new Set((await allServers(shop, signal)).keys());
       for (const kind of kinds) {
         try {
           await hunt(kind, session, servers, signal);

@@ -4,7 +4,7 @@ import { floatingIpPrefix } from './mark.ts';
 import { textOf, type Section } from './section.ts';
 import { attachFloatingIp, getFloatingIp } from './services.ts';
 import type { Session } from './session.ts';
-import { nextServers, type Workshop } from './workshop.ts';
+import { allServers, type Workshop } from './workshop.ts';
 
 /** Unattached, and ours of a server that is not there; with `clean-floating-ips` also those of others. */
 export function isLeftOver(
@@ -37,7 +37,7 @@ export async function takeLeftOver(
   const listed = await shop.floatingIps.next(signal);
   // Whose server still is there is asked only when it matters, which is hardly ever.
   if (!listed.some((ip) => isCandidate(ip, none))) return undefined;
-  const servers = new Set((await nextServers(shop, signal)).map(({ id }) => textOf(id)));
+  const servers = new Set((await allServers(shop, signal)).keys());
   for (const ip of listed) {
     if (!isCandidate(ip, servers)) continue;
     shop.takenIps.add(textOf(ip['id']));

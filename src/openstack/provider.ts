@@ -7,6 +7,7 @@ import type { Surroundings } from './clouds-file.ts';
 import { openConnection } from './connection.ts';
 import { destroyServer } from './destroy.ts';
 import { diagnose } from './diagnose.ts';
+import { isPassing } from './errors.ts';
 import { chooseFlavor, resourcesOf } from './flavors.ts';
 import type { Patience } from './http.ts';
 import { createImages } from './images.ts';
@@ -17,8 +18,9 @@ import { createLeakHunt } from './leaks.ts';
 import { markOf } from './mark.ts';
 import { readLabelOptions, readProviderOptions } from './options.ts';
 import { readQuota } from './quota.ts';
-import { textOf, type Section } from './section.ts';
-import { listFloatingIps, listServers } from './services.ts';
+import { textOf } from './section.ts';
+import { createServerReader, type Servers } from './server-lists.ts';
+import { listFloatingIps } from './services.ts';
 import { createSharedList } from './shared-list.ts';
 import type { Workshop } from './workshop.ts';
 
@@ -38,20 +40,21 @@ export function openProvider(config: ProviderConfig, deps: OpenstackDeps): Provi
   const options = readProviderOptions(config);
   const connection = openConnection(config, options, deps);
   const inFlight = createInFlight();
-  const listMs = Math.max(deps.listMs ?? LIST_MS, options.rateMs);
-  const listed = (list: typeof listServers) =>
-    createSharedList<Section>(
-      async (signal) => list(await connection.session(signal), signal),
-      listMs,
-      clock,
-    );
+  const readServers = createServerReader(clock);
+  const paced = { intervalMs: Math.max(deps.listMs ?? LIST_MS, options.rateMs), clock, isPassing };
   const shop: Workshop = {
     provider: config.name,
     options,
     bootTimeoutMs: config.bootTimeoutMs,
     connection,
-    servers: listed(listServers),
-    floatingIps: listed(listFloatingIps),
+    servers: createSharedList({
+      ...paced,
+      fetch: async (signal, isWhole) => readServers(await connection.session(signal), signal, isWhole),
+    }),
+    floatingIps: createSharedList({
+      ...paced,
+      fetch: async (signal) => listFloatingIps(await connection.session(signal), signal),
+    }),
     takenIps: new Set(),
     unnamed: new Set(),
     destroy: (serverId, signal) => destroyServer(serverId, shop, signal),
@@ -87,14 +90,14 @@ export function openProvider(config: ProviderConfig, deps: OpenstackDeps): Provi
     destroy: (externalId, signal) => inFlight.track(() => shop.destroy(externalId, signal)),
 
     async list(signal) {
-      const servers = await shop.servers.next(signal);
-      return servers.flatMap((server) => {
+      const { byId } = await shop.servers.next(signal);
+      return [...byId].flatMap(([externalId, server]) => {
         const mark = markOf(server, config.name);
         if (mark === undefined || shop.unnamed.has(mark.nodeId)) return [];
         const { nodeId, pool } = mark;
         const running = RUNNING[textOf(server['status'])];
         return {
-          externalId: textOf(server['id']),
+          externalId,
           nodeId,
           ...(pool !== undefined && { pool }),
           ...(running !== undefined && { running }),
@@ -123,14 +126,14 @@ export function openProvider(config: ProviderConfig, deps: OpenstackDeps): Provi
     },
 
     async checkAlive(externalId, signal) {
-      let servers: readonly Section[];
+      let servers: Servers;
       try {
         servers = await shop.servers.next(signal);
       } catch (error) {
         log.debug('cannot ask whether a server lives', { externalId, error: reasonOf(error) });
         return undefined; // a cloud that does not answer says nothing about its servers
       }
-      const status = textOf(servers.find(({ id }) => id === externalId)?.['status']);
+      const status = textOf(servers.byId.get(externalId)?.['status']);
       if (status === '') return `the server ${externalId} does not exist`;
       return RUNNING[status] === false ? `the server ${externalId} is ${status}` : undefined;
     },

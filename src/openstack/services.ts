@@ -35,9 +35,22 @@ export async function listNetworks(session: Session, signal: AbortSignal): Promi
   return networks.map((network) => readNetwork(network, subnets));
 }
 
-/** All servers of the project. */
-export function listServers(session: Session, signal: AbortSignal): Promise<Section[]> {
-  return session.list({ service: 'compute', path: '/servers/detail', key: 'servers', signal });
+/** All servers of the project; or those that were made, changed or deleted since then, deleted ones as such. */
+export function listServers(
+  session: Session,
+  signal: AbortSignal,
+  { changedSince, onDate }: { changedSince?: Date; onDate?: (dateMs: number) => void } = {},
+): Promise<Section[]> {
+  const query = changedSince && { 'changes-since': `${changedSince.toISOString().slice(0, 19)}Z` };
+  const path = '/servers/detail';
+  return session.list({
+    service: 'compute',
+    path,
+    key: 'servers',
+    signal,
+    ...(query && { query }),
+    ...(onDate && { onDate }),
+  });
 }
 
 /** Undefined: it is gone. */

@@ -18,11 +18,18 @@ export interface SessionCall extends Pick<
   query?: Readonly<Record<string, string>>;
 }
 
+export interface ListCall extends Omit<SessionCall, 'method' | 'json' | 'stream'> {
+  /** Of the array in the answer. */
+  key: string;
+  /** Told when a page arrives what time it is in the cloud (header `Date`), in milliseconds since 1970. */
+  onDate?: (dateMs: number) => void;
+}
+
 export interface Session {
   readonly cloud: Cloud;
   call(call: SessionCall): Promise<Answer>;
   /** All pages of a list: `list({ service: 'compute', path: '/servers/detail', key: 'servers', … })`. */
-  list(call: Omit<SessionCall, 'method' | 'json' | 'stream'> & { key: string }): Promise<Section[]>;
+  list(call: ListCall): Promise<Section[]>;
   /** False: the catalogue does not have it. */
   has(service: Service, signal: AbortSignal): Promise<boolean>;
   /** The project that the token is for. */
@@ -123,12 +130,14 @@ export function openSession(cloud: Cloud, http: Http, { clock, onTrouble }: Sess
     return typeof offered === 'string' && offered !== '' ? lowerVersion(offered, wanted) : '2.1';
   };
 
-  const list: Session['list'] = async ({ key, ...wanted }) => {
+  const list: Session['list'] = async ({ key, onDate, ...wanted }) => {
     const found: Section[] = [];
     let path: string | undefined = wanted.path;
     let { query } = wanted;
     for (let pages = 0; path !== undefined; pages += 1) {
       const { body, headers } = await call({ ...wanted, ...(query && { query }), method: 'GET', path });
+      const dateMs = Date.parse(String(headers['date']));
+      if (!Number.isNaN(dateMs)) onDate?.(dateMs);
       const page = asSection(body);
       const items = page?.[key];
       if (!Array.isArray(items)) throw unexpected(wanted, `a list of ${key}`);

@@ -5,23 +5,19 @@ import type { Launch } from './launch-record.ts';
 import { volumeMetadata } from './mark.ts';
 import { asSection, textOf, type Section } from './section.ts';
 import { markVolume } from './services.ts';
-import { nextServers } from './workshop.ts';
 
-export async function waitUntilActive({ shop, context }: Launch, id: string): Promise<Section> {
-  const sinceMs = shop.clock.nowMs();
-  for (;;) {
-    const server = (await nextServers(shop, context.signal, sinceMs)).find(
-      (candidate) => candidate['id'] === id,
-    );
-    if (server === undefined) {
+export function waitUntilActive({ shop, context }: Launch, id: string): Promise<Section> {
+  return shop.servers.until(
+    ({ byId, isGone }) => {
+      const server = byId.get(id);
       // A list that began after the creation and does not show it: somebody has deleted it.
-      throw new LaunchError('start', `the server ${id} is gone, deleted by somebody else`);
-    }
-    if (server['status'] === 'ACTIVE') return server;
-    if (server['status'] === 'ERROR') throw faultOf(id, textOf(asSection(server['fault'])?.['message']));
-    if (server['status'] === 'DELETED' || server['status'] === 'SOFT_DELETED')
-      throw new LaunchError('start', `the server ${id} was deleted by somebody else`);
-  }
+      if (isGone(id) || server?.['status'] === 'SOFT_DELETED')
+        throw new LaunchError('start', `the server ${id} was deleted by somebody else`);
+      if (server?.['status'] === 'ERROR') throw faultOf(id, textOf(asSection(server['fault'])?.['message']));
+      return server?.['status'] === 'ACTIVE' ? server : undefined;
+    },
+    { signal: context.signal, changesOnly: true },
+  );
 }
 
 /** So that a volume that Nova leaves behind is known to be ours. Only the leak round needs it, so it may fail. */

@@ -1,10 +1,9 @@
 import type { Clock } from '../clock.ts';
-import { reasonOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Connection } from './connection.ts';
-import { isPassing } from './errors.ts';
 import type { ProviderOptions } from './options.ts';
 import type { Section } from './section.ts';
+import type { Servers } from './server-lists.ts';
 import type { SharedList } from './shared-list.ts';
 
 /** What launches, deletions and clean-ups of one provider share. */
@@ -14,8 +13,8 @@ export interface Workshop {
   options: ProviderOptions;
   bootTimeoutMs: number;
   connection: Connection;
-  servers: SharedList<Section>;
-  floatingIps: SharedList<Section>;
+  servers: SharedList<Servers>;
+  floatingIps: SharedList<readonly Section[]>;
   /**
    * Ids of left-over floating IPs that launches have taken, or tried to: no other launch of this process takes them too, not even
    * one whose list is older. What is left over once more is for the leak round.
@@ -28,24 +27,10 @@ export interface Workshop {
   log: Logger;
 }
 
-const RETRY_LIST_MS = 2_000;
-
-/**
- * The next list of servers, for one who has waited for something in it since `sinceMs`. Trouble that passes is waited out:
- * the caller's signal ends it.
- */
-export async function nextServers(
-  { servers, clock, log }: Pick<Workshop, 'servers' | 'clock' | 'log'>,
+/** All servers that there are. Trouble that passes is waited out: the signal ends it. */
+export function allServers(
+  { servers }: Pick<Workshop, 'servers'>,
   signal: AbortSignal,
-  sinceMs?: number,
-): Promise<readonly Section[]> {
-  for (;;) {
-    try {
-      return await servers.next(signal, sinceMs);
-    } catch (error) {
-      if (signal.aborted || !isPassing(error)) throw error;
-      log.debug('the list of servers cannot be read now', { error: reasonOf(error) });
-      await clock.sleep(RETRY_LIST_MS, signal);
-    }
-  }
+): Promise<ReadonlyMap<string, Section>> {
+  return servers.until(({ byId }) => byId, { signal });
 }

@@ -10,7 +10,7 @@ import { systemClock } from '../../src/clock.ts';
 import type { Driver } from '../../src/driver/driver.ts';
 import { silentLogger } from '../../src/log.ts';
 import { readCloud } from '../../src/openstack/cloud.ts';
-import { readClouds } from '../../src/openstack/clouds-file.ts';
+import { parseClouds, readCloudFiles } from '../../src/openstack/clouds-file.ts';
 import { createOpenstackDriver } from '../../src/openstack/driver.ts';
 import { openHttp } from '../../src/openstack/http.ts';
 import type { Section } from '../../src/openstack/section.ts';
@@ -56,7 +56,7 @@ export interface Account {
 
 /** A second pair of eyes on the cloud: `testcloud`, or `testcloud-admin`. */
 export async function openAccount(t: Pick<Test, 'teardown'>, cloud = 'testcloud'): Promise<Account> {
-  const described = readCloud(await readClouds(surroundings), {
+  const described = readCloud(parseClouds(await readCloudFiles(surroundings), surroundings), {
     cloud,
     region: undefined,
     home: '/',

@@ -140,6 +140,8 @@ function markVolume({ volumes }: World, { body }: Asked, id = ''): Reply {
 /** One list is one step in the life of all servers. */
 function listServers(world: World, { query }: Asked): Reply {
   for (const server of [...world.servers]) step(world, server);
+  const since = query.get('changes-since');
+  if (since !== null) return ok({ servers: changedServers(world, Date.parse(since)) });
   const start = world.servers.findIndex(({ id }) => id === query.get('marker')) + 1;
   const page = world.servers.slice(start, start + world.pageSize);
   const more = start + page.length < world.servers.length;
@@ -147,10 +149,15 @@ function listServers(world: World, { query }: Asked): Reply {
   return ok({ servers: page, ...(more && { servers_links: [{ rel: 'next', href: next }] }) });
 }
 
+function changedServers({ servers, deletedServers }: World, sinceMs: number): Server[] {
+  return [...servers, ...deletedServers].filter(({ changedMs = 0 }) => changedMs >= sinceMs);
+}
+
 function step(world: World, server: Server): void {
   if (server.listsUntilGone !== undefined) {
     if ((server.listsUntilGone -= 1) < 0) erase(world, server);
   } else if (server['status'] === 'BUILD' && (server.listsUntilActive -= 1) < 0) {
+    server.changedMs = Date.now();
     const fault = world.errors.get(String((server['flavor'] as { ref: string }).ref));
     server['status'] = fault === undefined ? 'ACTIVE' : 'ERROR';
     if (fault !== undefined) server['fault'] = { code: 500, message: fault };
@@ -159,6 +166,7 @@ function step(world: World, server: Server): void {
 
 function erase(world: World, server: Server): void {
   world.servers.splice(world.servers.indexOf(server), 1);
+  world.deletedServers.push(Object.assign(server, { status: 'DELETED', changedMs: Date.now() }));
   for (const port of world.ports.filter((candidate) => candidate['device_id'] === server.id))
     remove(world.ports, port.id);
   const attached = server['os-extended-volumes:volumes_attached'] as { id: string }[];
@@ -226,6 +234,7 @@ function createServer(world: World, { body }: Asked): Reply {
     hostId: 'f00d',
     'OS-EXT-AZ:availability_zone': wanted.availability_zone ?? 'nova',
     'os-extended-volumes:volumes_attached': volumes,
+    changedMs: undefined,
     listsUntilActive: world.buildLists,
     listsUntilGone: undefined,
   });

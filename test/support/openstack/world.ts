@@ -17,6 +17,8 @@ export interface World {
   securityGroups: Thing[];
   floatingIps: Thing[];
   servers: Server[];
+  /** Those that were there once: shown to whoever asks for changes. */
+  deletedServers: Server[];
   volumes: Thing[];
   zones: string[];
   quota: { instances: number; cores: number; ram: number; volumes: number; gigabytes: number };
@@ -32,6 +34,8 @@ export interface World {
 }
 
 export interface Server extends Thing {
+  /** Undefined for one that has just been made: Nova does not count that as a change. */
+  changedMs: number | undefined;
   listsUntilActive: number;
   /** Undefined: nobody has asked to delete it. */
   listsUntilGone: number | undefined;
@@ -93,6 +97,7 @@ export function makeWorld(url: string): World {
     ],
     floatingIps: [],
     servers: [],
+    deletedServers: [],
     volumes: [],
     zones: ['nova'],
     quota: { instances: 10, cores: 20, ram: 51200, volumes: 10, gigabytes: 1000 },

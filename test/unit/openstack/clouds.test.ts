@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readCloud, type Cloud } from '../../../src/openstack/cloud.ts';
-import { readClouds, type Surroundings } from '../../../src/openstack/clouds-file.ts';
+import { parseClouds, readCloudFiles, type Surroundings } from '../../../src/openstack/clouds-file.ts';
 import { tempDir } from '../../support/temp.ts';
 
 const PASSWORD = { username: 'u', password: 'p', project_name: 'ci', auth_url: 'http://key:5000' };
@@ -20,6 +20,10 @@ function place(t: Test, files: Record<string, unknown>, env: Record<string, stri
     cwd: join(dir, 'work'),
     home: join(dir, 'home'),
   };
+}
+
+async function readClouds(surroundings: Surroundings) {
+  return parseClouds(await readCloudFiles(surroundings), surroundings);
 }
 
 async function cloudOf(

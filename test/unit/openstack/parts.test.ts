@@ -1,26 +1,12 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { systemClock, type Clock } from '../../../src/clock.ts';
 import { readRetryAfter } from '../../../src/openstack/http-failure.ts';
 import { createPace } from '../../../src/openstack/pace.ts';
 import { merge } from '../../../src/openstack/section.ts';
-import { createSharedList } from '../../../src/openstack/shared-list.ts';
 import { fillTemplate, templateProblem } from '../../../src/openstack/template.ts';
+import { quickClock } from '../../support/quick-clock.ts';
 
 const never = new AbortController().signal;
-
-/** A clock whose sleeps end at once, at the time they were to end. */
-function quickClock(): Clock {
-  let nowMs = 1_000_000;
-  return {
-    nowMs: () => nowMs,
-    sleep: async (delayMs, signal) => {
-      signal?.throwIfAborted();
-      nowMs += delayMs;
-    },
-    after: () => () => undefined,
-  };
-}
 
 t.test('templates are filled in as Python does', (t) => {
   const values = { a: 'x', n: 5, o: { list: ['p', null, true], deep: { key: "it's" } } };
@@ -84,97 +70,4 @@ t.test('calls keep the distance of rate, in the order of asking', async (t) => {
   await Promise.all([free.turn(never), free.turn(never)]);
   t.equal(clock.nowMs(), before);
   await t.rejects(pace.turn(AbortSignal.abort(new Error('stop'))), { message: 'stop' });
-});
-
-t.test('everybody who waits gets the same list, and none that began before they asked', async (t) => {
-  let begun = 0;
-  const finish: (() => void)[] = [];
-  const list = createSharedList(
-    () => {
-      begun += 1;
-      const number = begun;
-      return new Promise<number[]>((resolve) => finish.push(() => resolve([number])));
-    },
-    1000,
-    quickClock(),
-  );
-  const tick = () => new Promise((resolve) => setImmediate(resolve));
-  const first = [list.next(never), list.next(never)];
-  await tick();
-  t.equal(begun, 1);
-  const late = list.next(never);
-  await tick();
-  t.equal(begun, 1, 'one call at a time');
-  finish[0]?.();
-  t.same(await Promise.all(first), [[1], [1]]);
-  await tick();
-  finish[1]?.();
-  t.same(await late, [2]);
-});
-
-t.test('a list that fails is told to those who waited for it, and the next one is tried', async (t) => {
-  let calls = 0;
-  const list = createSharedList(
-    () => ((calls += 1) === 1 ? Promise.reject(new Error('no')) : Promise.resolve([calls])),
-    0,
-    quickClock(),
-  );
-  await t.rejects(list.next(never), { message: 'no' });
-  t.same(await list.next(never), [2]);
-});
-
-t.test('waiting for a list ends with the signal, or when all ends', async (t) => {
-  const list = createSharedList<number>(() => new Promise(() => undefined), 0, quickClock());
-  const stop = new AbortController();
-  const waiting = list.next(stop.signal);
-  stop.abort(new Error('stop'));
-  await t.rejects(waiting, { message: 'stop' });
-  await t.rejects(list.next(stop.signal), { message: 'stop' });
-  list.close(new Error('closed'));
-  await t.rejects(list.next(never), { message: 'closed' });
-});
-
-t.test(
-  'who has waited for long is given lists less often, and who has come lately as often as ever',
-  async (t) => {
-    const clock = quickClock();
-    const begun: number[] = [];
-    const list = createSharedList<number>(
-      () => (begun.push(clock.nowMs()), Promise.resolve([])),
-      1000,
-      clock,
-    );
-    const sinceMs = clock.nowMs();
-    while (clock.nowMs() - sinceMs < 600_000) await list.next(never, sinceMs);
-    const pauses = begun.slice(1).map((ms, index) => ms - (begun[index] ?? 0));
-    t.ok(
-      pauses.slice(0, 20).every((ms) => ms === 1000),
-      'at first once an interval',
-    );
-    t.same(pauses.slice(-5), [10_000, 10_000, 10_000, 10_000, 10_000]);
-    t.ok(begun.length < 130, `${begun.length} lists in ten minutes`);
-
-    const lastMs = begun.at(-1) ?? 0;
-    await Promise.all([list.next(never, clock.nowMs()), list.next(never, sinceMs)]);
-    t.equal((begun.at(-1) ?? 0) - lastMs, 1000);
-  },
-);
-
-t.test('one who asks while others wait patiently does not wait as long as they', async (t) => {
-  let calls = 0;
-  const list = createSharedList(() => Promise.resolve([(calls += 1)]), 10, systemClock);
-  await list.next(never);
-  const patient = list.next(never, systemClock.nowMs() - 3_600_000); // due in ten seconds
-  const startedMs = systemClock.nowMs();
-  t.same(await list.next(never), [2]);
-  t.same(await patient, [2], 'the list is for all');
-  t.ok(systemClock.nowMs() - startedMs < 9_000);
-});
-
-t.test('closing ends a patient wait at once', async (t) => {
-  const list = createSharedList<number>(() => Promise.resolve([]), 10, systemClock);
-  await list.next(never);
-  const patient = list.next(never, systemClock.nowMs() - 3_600_000);
-  list.close(new Error('closed'));
-  await t.rejects(patient, { message: 'closed' });
 });

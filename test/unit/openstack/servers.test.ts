@@ -200,7 +200,7 @@ const rules = (changes: Partial<AddressRules> = {}): AddressRules => ({
   networks: classifyNetworks(networks, []),
   private: false,
   forceIpv4: false,
-  hostHasIpv6: false,
+  hostHasIpv6: () => false,
   ...changes,
 });
 const server = (addresses: Record<string, [string, string?][]>, more: object = {}) => ({
@@ -229,8 +229,8 @@ t.test('addresses: which is the public one, which the private, which one is used
     privateIpv4: '8.8.4.4',
     publicIpv6: '2001:db8::5',
   });
-  t.match(chooseAddresses(external, rules({ hostHasIpv6: true })), { interfaceIp: '2001:db8::5' });
-  t.match(chooseAddresses(external, rules({ hostHasIpv6: true, forceIpv4: true })), {
+  t.match(chooseAddresses(external, rules({ hostHasIpv6: () => true })), { interfaceIp: '2001:db8::5' });
+  t.match(chooseAddresses(external, rules({ hostHasIpv6: () => true, forceIpv4: true })), {
     interfaceIp: '8.8.4.4',
     publicIpv6: undefined,
   });

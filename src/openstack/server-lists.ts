@@ -49,7 +49,8 @@ export function createServerReader(
 
   const whole = async (session: Session, signal: AbortSignal): Promise<Servers> => {
     const { found, cloudMs, startedMs } = await read(session, signal);
-    const byId = new Map(found.map((server) => [textOf(server['id']), server]));
+    const there = found.filter(({ status }) => status !== 'DELETED');
+    const byId = new Map(there.map((server) => [textOf(server['id']), server]));
     base = { session, byId, deleted: new Set(), wholeMs: startedMs, cloudMs };
     return { byId, isGone: (id) => !byId.has(id) };
   };

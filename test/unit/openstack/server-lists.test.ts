@@ -11,7 +11,7 @@ const never = new AbortController().signal;
 type Row = { id: string; status: string; changedMs: number | undefined };
 
 /** Servers as Nova keeps them: deleted ones too, and times of changes in whole seconds, none for one that is new. */
-function makeCloud({ aheadMs = 0, refuses = false, tells = true } = {}) {
+function makeCloud({ aheadMs = 0, refuses = false, tells = true, showsDeleted = false } = {}) {
   const clock = quickClock();
   const rows = new Map<string, Row>();
   const asked: (string | undefined)[] = [];
@@ -23,7 +23,9 @@ function makeCloud({ aheadMs = 0, refuses = false, tells = true } = {}) {
       return Promise.reject(new ServiceError('no', { kind: 'refused', status: 400, reason: 'no' }));
     if (tells) onDate?.(cloudMs());
     const shown = [...rows.values()].filter(({ status, changedMs }) =>
-      since === undefined ? status !== 'DELETED' : changedMs !== undefined && changedMs >= Date.parse(since),
+      since === undefined
+        ? showsDeleted || status !== 'DELETED'
+        : changedMs !== undefined && changedMs >= Date.parse(since),
     );
     return Promise.resolve(shown.map(({ id, status }) => ({ id, status })));
   };
@@ -84,6 +86,14 @@ t.test('a server is gone when it was shown as deleted, or a whole list lacks it'
   servers = await read(session, never, false);
   t.same(statuses(servers.byId), { new: 'ACTIVE' });
   t.ok(servers.isGone('a'));
+});
+
+t.test('a server that a whole list shows as deleted is gone', async (t) => {
+  const { clock, session, change } = makeCloud({ showsDeleted: true });
+  change('a', 'DELETED');
+  const { byId, isGone } = await createServerReader(clock)(session, never, true);
+  t.equal(byId.size, 0);
+  t.ok(isGone('a'));
 });
 
 t.test(

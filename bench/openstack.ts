@@ -5,6 +5,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { startTestcloud, stopTestcloud } from '../scripts/testcloud.ts';
 import { installPeers, type Peers } from '../test/interop/peers.ts';
 import { zookeeperMissing } from '../test/support/zookeeper.ts';
@@ -13,6 +14,7 @@ import { startCountingProxy, type CountingProxy } from './counting-proxy.ts';
 import { startLauncher, startPeerLauncher, type DaemonProcess } from './daemon-process.ts';
 import type { BenchOptions, Section } from './main.ts';
 import { timeMs } from './measure.ts';
+import type { FloorTask } from './openstack-floor.ts';
 import { benchUpload } from './openstack-upload.ts';
 import { cpuMs, memoryOf } from './proc.ts';
 import { atMost, type Row } from './report.ts';
@@ -57,8 +59,10 @@ export async function benchOpenstack(options: BenchOptions): Promise<Section> {
   const ours = await measureOurs(server, count, options);
   if (peer) options.progress(`openstack, ${count} servers at once, the Python Nodepool`);
   const theirs = peer && (await measurePeer(server, count, peer));
+  options.progress(`openstack, ${count} servers at once, by a program that only does what must be done`);
+  const floorMs = await measureFloor(server, count);
   return {
-    rows: [...rowsOf(count, ours, theirs), ...(await benchUpload(peer, options))],
+    rows: [...rowsOf(count, ours, theirs, floorMs), ...(await benchUpload(peer, options))],
     skipped,
   };
 }
@@ -137,6 +141,14 @@ async function measurePeer(server: Server, count: number, peer: Peers): Promise<
   );
 }
 
+/** Milliseconds of CPU for one server. */
+async function measureFloor({ zookeeper }: Server, count: number): Promise<number> {
+  const task: FloorTask = { zookeeper, count };
+  const args = ['--import=tsx/esm', join(import.meta.dirname, 'openstack-floor.ts'), JSON.stringify(task)];
+  const { stdout } = await execa(process.execPath, args, { timeout: PATIENCE_MS });
+  return Number(stdout);
+}
+
 async function measure(
   place: Place,
   launcher: DaemonProcess,
@@ -175,7 +187,7 @@ async function runAtOnce({ requestor }: Place, count: number) {
   return { fulfilledMs, goneMs };
 }
 
-function rowsOf(count: number, ours: Result, peer: Result | undefined): Row[] {
+function rowsOf(count: number, ours: Result, peer: Result | undefined, floorMs: number): Row[] {
   const row = (
     name: string,
     unit: Row['unit'],
@@ -199,6 +211,13 @@ function rowsOf(count: number, ours: Result, peer: Result | undefined): Row[] {
     row(`calls to the cloud, ${count} servers at once`, 'a node', all, atMost(0.5, 'ratio')),
     ...kinds.map((kind) => row(`of them ${kind}`, 'a node', callsOf(kind))),
     row('launcher CPU a node', 'ms', (result) => result.cpuMs, atMost(0.1, 'ratio')),
+    {
+      section: 'openstack',
+      name: 'the same',
+      unit: 'ms',
+      value: ours.cpuMs,
+      reference: { name: 'the least', value: floorMs },
+    },
     row('launcher memory', 'MB', ({ memoryMB }) => memoryMB),
     row(`${count} requests fulfilled`, 's', ({ fulfilledMs }) => fulfilledMs / 1000),
     row(`${count} nodes gone`, 's', ({ goneMs }) => goneMs / 1000),

@@ -6,7 +6,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
 
 /** Between two looks. */
-const PAUSE_MS = 500;
+const PAUSE_MS = 100;
 /** The longest pause of a timer: prom-client never looks. */
 const NEVER_MS = 2 ** 31 - 1;
 

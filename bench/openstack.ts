@@ -213,7 +213,7 @@ function rowsOf(count: number, ours: Result, peer: Result | undefined, floorMs: 
     row('launcher CPU a node', 'ms', (result) => result.cpuMs, atMost(0.1, 'ratio')),
     {
       section: 'openstack',
-      name: 'the same',
+      name: 'launcher CPU a node, beside the least',
       unit: 'ms',
       value: ours.cpuMs,
       reference: { name: 'the least', value: floorMs },

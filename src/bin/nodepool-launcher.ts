@@ -28,7 +28,7 @@ import { createDrivers } from './drivers.ts';
 
 // Collect garbage when the heap is twice as large as what lives, not several times; docs/performance.md has both in figures.
 setFlagsFromString('--heap-growing-percent=100');
-// Optimised code is to be worth its compilation, as most of ours runs seldom. V8 12 (Node.js 22) sees to that by itself.
+// Optimised code is to be worth its compilation, as most of ours runs seldom. V8 12 (Node.js 22) counts in another way.
 if (process.versions.v8.startsWith('11.')) setFlagsFromString('--interrupt-budget=1000000');
 
 const DEFAULT_LOG = '/var/log/nodepool/launcher.log';

@@ -5,6 +5,7 @@ import { textOf, type Section } from './section.ts';
 import { listServers } from './services.ts';
 import type { Session } from './session.ts';
 
+/** Kept up to date by the lists that follow: what is to stay as it is must be copied. */
 export interface Servers {
   byId: ReadonlyMap<string, Section>;
   /** It does not exist. False as well for one of which only a whole list would tell: it may have been made after the last. */

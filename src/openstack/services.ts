@@ -42,15 +42,8 @@ export function listServers(
   { changedSince, onDate }: { changedSince?: Date; onDate?: (dateMs: number) => void } = {},
 ): Promise<Section[]> {
   const query = changedSince && { 'changes-since': `${changedSince.toISOString().slice(0, 19)}Z` };
-  const path = '/servers/detail';
-  return session.list({
-    service: 'compute',
-    path,
-    key: 'servers',
-    signal,
-    ...(query && { query }),
-    ...(onDate && { onDate }),
-  });
+  const wanted = { ...(query && { query }), ...(onDate && { onDate }) };
+  return session.list({ service: 'compute', path: '/servers/detail', key: 'servers', signal, ...wanted });
 }
 
 /** Undefined: it is gone. */

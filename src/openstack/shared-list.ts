@@ -34,7 +34,7 @@ export interface SharedListOptions<T> {
   fetch: (signal: AbortSignal, isWhole: boolean) => Promise<T>;
   intervalMs: number;
   clock: Clock;
-  /** Trouble that is worth waiting for its end; told of each time. */
+  /** Whether trouble is worth waiting for its end. */
   isPassing?: (error: unknown) => boolean;
 }
 

@@ -51,6 +51,17 @@ t.test('the first readable file wins: variable, working directory, home', async 
   t.equal((await cloudOf(place(t, { 'home/.config/openstack/clouds.json': at('home') }))).region, 'home');
 });
 
+t.test('a place that is no directory, or not there, is passed over', async (t) => {
+  const files = {
+    'home/.config/openstack': 'no directory',
+    'work/clouds.yaml': entry({ region_name: 'work' }),
+  };
+  t.equal((await cloudOf(place(t, files))).region, 'work');
+  const absent = { ...place(t, files), cwd: '/nowhere' };
+  const explicit = { ...absent, env: { OS_CLIENT_CONFIG_FILE: join(place(t, files).cwd, 'clouds.yaml') } };
+  t.equal((await cloudOf(explicit)).region, 'work');
+});
+
 const installed = ['/etc/openstack', '/etc/xdg/openstack'].some((path) => existsSync(path));
 const skip = installed && 'this machine has an OpenStack configuration of its own';
 
